@@ -1,0 +1,49 @@
+# Chalkbox. `make help` lists what there is.
+#
+# One build folder a profile: build/release, build/asan (address + undefined
+# behaviour), build/tsan, build/fuzz. PROFILE=... picks one.
+
+PROFILE ?= release
+B := build/$(PROFILE)
+prefix ?= /usr/local
+sysconfdir ?= /etc
+PYTHON ?= python3
+CC ?= gcc
+VERSION := 0.1.0
+
+PKGS_CORE := libsystemd sqlite3 jansson libsodium inih
+PKGS_FIRMWARE := alsa libopusenc ogg libevdev libgpiod
+PKGS_CLI := alsa opusfile
+PKGS_SIM := alsa sndfile
+PKGS_TEST := cmocka
+
+GPIOD := $(shell pkg-config --atleast-version=2 libgpiod 2>/dev/null && echo 2 || echo 1)
+
+WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
+	-Wvla -Wundef -Wpointer-arith -Wno-unused-parameter
+HARDEN := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -fPIE
+CFLAGS_release := -O2 -g $(HARDEN)
+CFLAGS_asan := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all -fPIE
+CFLAGS_tsan := -O1 -g -fno-omit-frame-pointer -fsanitize=thread -fPIE
+CFLAGS_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+LDFLAGS_release := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+LDFLAGS_asan := -pie -fsanitize=address,undefined
+LDFLAGS_tsan := -pie -fsanitize=thread
+LDFLAGS_fuzz := -fsanitize=fuzzer,address,undefined
+ifeq ($(PROFILE),fuzz)
+CC := clang
+endif
+
+CPPFLAGS += -D_GNU_SOURCE -I. -DCHALKBOX_VERSION='"$(VERSION)"' -DCHALKBOX_PREFIX='"$(prefix)"'
+ALL_CFLAGS = -std=c17 $(WARN) -Werror $(CFLAGS_$(PROFILE)) $(CFLAGS) \
+	$(shell pkg-config --cflags $(sort $(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_CLI) $(PKGS_SIM)) 2>/dev/null)
+
+BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/file.o
+SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o
+JOURNAL := app/journal/entry.o app/journal/journal.o
+TIMELINE := app/timeline/timeline.o
+APP := $(BASE) $(SCHEME) $(JOURNAL) $(TIMELINE)
+CLI := app/cli/main.o
+FIRMWARE := firmware/main.o
+
+# --- everything below is machinery ---
