@@ -35,15 +35,58 @@ CC := clang
 endif
 
 CPPFLAGS += -D_GNU_SOURCE -I. -DCHALKBOX_VERSION='"$(VERSION)"' -DCHALKBOX_PREFIX='"$(prefix)"'
-ALL_CFLAGS = -std=c17 $(WARN) -Werror $(CFLAGS_$(PROFILE)) $(CFLAGS) \
-	$(shell pkg-config --cflags $(sort $(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_CLI) $(PKGS_SIM)) 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(sort $(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_CLI) \
+	$(PKGS_SIM)) 2>/dev/null)
+ALL_CFLAGS = -std=c17 $(WARN) -Werror $(CFLAGS_$(PROFILE)) $(CFLAGS) $(PKG_CFLAGS)
+libs = $(shell pkg-config --libs $(1))
+
+# --- what the house is built of ---
 
 BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/file.o
 SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o
 JOURNAL := app/journal/entry.o app/journal/journal.o
 TIMELINE := app/timeline/timeline.o
-APP := $(BASE) $(SCHEME) $(JOURNAL) $(TIMELINE)
+APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := app/cli/main.o
-FIRMWARE := firmware/main.o
+FIRMWARE_PURE := firmware/debounce.o firmware/recorder.o firmware/lamps.o firmware/ring.o \
+	firmware/sampleclock.o firmware/loudness.o firmware/window.o firmware/torn.o
+FIRMWARE := $(FIRMWARE_PURE) firmware/box.o firmware/buttons.o \
+	firmware/gpio$(GPIOD).o firmware/evdev.o firmware/simboard.o firmware/listener.o \
+	firmware/microphone.o firmware/snippet.o firmware/keeper.o firmware/space.o
 
-# --- everything below is machinery ---
+UNIT_TESTS := clock conffile config file scheme coding entry journal timeline
+FUZZERS := config scheme fold pressscript
+
+PROGRAMS := $(B)/chalkboxd $(B)/chalkbox $(B)/board/sim/alsa.conf
+
+all: $(PROGRAMS) ## Build everything (PROFILE=release|asan|tsan)
+
+$(B)/chalkboxd: $(addprefix $(B)/,firmware/main.o $(FIRMWARE) $(APP))
+	$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE)) -pthread -lm
+
+$(B)/chalkbox: $(addprefix $(B)/,$(CLI) $(TIMELINE) $(APP))
+	$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_CLI)) -pthread -lm
+
+# --- machinery ---
+
+$(B)/%.o: %.c $(MAKEFILE_LIST)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/app/scheme/default.o: CPPFLAGS += -Ibuild/gen
+$(B)/app/scheme/default.o: build/gen/default_scheme.h
+build/gen/default_scheme.h: app/scheme/default.scheme
+	@mkdir -p $(@D)
+	sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< > $@
+
+-include $(shell test -d build && find build -name '*.d')
+
+help: ## This list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
+		while IFS="$$(printf '\t')" read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
+
+clean: ## Remove everything built
+	rm -rf build
+
+.PHONY: all help clean
+.DELETE_ON_ERROR:
