@@ -42,9 +42,10 @@ libs = $(shell pkg-config --libs $(1))
 
 # --- what the house is built of ---
 
-BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/file.o
+BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/file.o app/base/id.o
 SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o
-JOURNAL := app/journal/entry.o app/journal/journal.o
+JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
+	app/journal/check.o app/journal/database.o app/journal/journal.o
 TIMELINE := app/timeline/timeline.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := app/cli/main.o
@@ -66,6 +67,26 @@ $(B)/chalkboxd: $(addprefix $(B)/,firmware/main.o $(FIRMWARE) $(APP))
 
 $(B)/chalkbox: $(addprefix $(B)/,$(CLI) $(TIMELINE) $(APP))
 	$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_CLI)) -pthread -lm
+
+# --- the simulated board ---
+
+SIM_PLUGIN := board/sim/pcm_chalkbox_sim.pic.o board/sim/world.pic.o board/sim/tape.pic.o \
+	app/base/error.pic.o
+SIM_SO := $(B)/board/sim/libasound_module_pcm_chalkbox_sim.so
+
+$(B)/%.pic.o: %.c $(MAKEFILE_LIST)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+
+$(SIM_SO): $(addprefix $(B)/,$(SIM_PLUGIN))
+	$(CC) -shared $(filter-out -pie,$(LDFLAGS_$(PROFILE))) $(LDFLAGS) -o $@ $^ \
+		$(call libs,$(PKGS_SIM)) -lm
+
+$(B)/board/sim/alsa.conf: board/sim/alsa.conf.in $(SIM_SO)
+	sed 's|@LIB@|$(abspath $(SIM_SO))|' $< > $@
+
+build/lesson/lesson.wav: board/sim/lesson.sh
+	board/sim/lesson.sh $(@D)
 
 # --- machinery ---
 
