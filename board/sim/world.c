@@ -233,6 +233,11 @@ int64_t world_next(const struct world *world, enum world_fault fault, int64_t t_
 	return WORLD_NEVER;
 }
 
+static int64_t nearest_frame(const struct world *world, int64_t t_ns)
+{
+	return llrint((double)(t_ns - world->epoch_ns) * world->card_hz / NS_PER_SECOND);
+}
+
 /* A dead window as the world's frames, clipped to what lies behind @start. */
 static bool hole(const struct world *world, size_t i, int64_t start, int64_t *ret_from,
 	int64_t *ret_to)
@@ -242,8 +247,8 @@ static bool hole(const struct world *world, size_t i, int64_t start, int64_t *re
 	if (window->fault != WORLD_DEAD) {
 		return false;
 	}
-	int64_t from = window->from_ns == INT64_MIN ? start : world_frames(world, window->from_ns);
-	int64_t to = world_frames(world, window->to_ns);
+	int64_t from = window->from_ns == INT64_MIN ? start : nearest_frame(world, window->from_ns);
+	int64_t to = nearest_frame(world, window->to_ns);
 	*ret_from = from > start ? from : start;
 	*ret_to = to;
 	return to > *ret_from;
