@@ -329,8 +329,7 @@ const struct conf_line *conffile_lines(const struct conffile *file, size_t *ret_
 	return file->lines;
 }
 
-__attribute__((format(printf, 3, 4))) static int bad_value(
-	const struct conf_line *line, struct error *error, const char *format, ...)
+int conf_bad(const struct conf_line *line, struct error *error, const char *format, ...)
 {
 	char text[240];
 	va_list args;
@@ -347,7 +346,7 @@ int conf_text(const struct conf_line *line, char *ret_text, size_t room, struct 
 	size_t n = strlen(line->value);
 
 	if (n >= room) {
-		return bad_value(line, error, "is %zu bytes long; at most %zu fit", n, room - 1);
+		return conf_bad(line, error, "is %zu bytes long; at most %zu fit", n, room - 1);
 	}
 	memcpy(ret_text, line->value, n + 1);
 	return 0;
@@ -366,7 +365,7 @@ int conf_int(const struct conf_line *line, int least, int most, int *ret_value, 
 			return 0;
 		}
 	}
-	return bad_value(line, error, "must be a whole number from %d to %d", least, most);
+	return conf_bad(line, error, "must be a whole number from %d to %d", least, most);
 }
 
 int conf_bool(const struct conf_line *line, bool *ret_value, struct error *error)
@@ -379,7 +378,7 @@ int conf_bool(const struct conf_line *line, bool *ret_value, struct error *error
 			return 0;
 		}
 	}
-	return bad_value(line, error, "must be yes or no");
+	return conf_bad(line, error, "must be yes or no");
 }
 
 /* Adds to a text as far as there is room. */
@@ -415,7 +414,7 @@ int conf_choice(const struct conf_line *line, const char *const *choices, int *r
 		}
 	}
 	list_words(words, sizeof(words), choices, " or ");
-	return bad_value(line, error, "must be %s", words);
+	return conf_bad(line, error, "must be %s", words);
 }
 
 /*

@@ -48,6 +48,13 @@ int conf_choice(const struct conf_line *line, const char *const *choices, int *r
 	struct error *error) MUST_CHECK;
 
 /*
+ * Refuses a value for a reason of one's own (printf-style): "FILE:LINE: KEY =
+ * VALUE: REASON". Returns -EINVAL.
+ */
+int conf_bad(const struct conf_line *line, struct error *error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
  * Refuses a line that nobody knows. @known lists the right keys or sections
  * (ended by NULL): the nearest one is suggested. Returns -EINVAL.
  */

@@ -71,12 +71,6 @@ struct draft {
 	const struct conf_line *keys[SCHEME_CODES_MAX][KEYS];
 };
 
-static int bad_line(const struct conf_line *line, struct error *error, const char *why)
-{
-	return error_set(error, -EINVAL, "%s:%d: %s = %.80s: %s", line->file, line->line, line->key,
-		line->value, why);
-}
-
 static int bad_code(const struct conf_line *line, struct error *error, const char *why)
 {
 	return error_set(
@@ -102,10 +96,10 @@ static int read_modifier(const struct conf_line *line, char *ret_text, struct er
 		return r;
 	}
 	if (text[0] == '\0') {
-		return bad_line(line, error, "must be a name; leave the line out for none");
+		return conf_bad(line, error, "must be a name; leave the line out for none");
 	}
 	if (strpbrk(text, NOT_IN_NAMES)) {
-		return bad_line(line, error, "must not hold any of ( | ) , ` ~");
+		return conf_bad(line, error, "must not hold any of ( | ) , ` ~");
 	}
 	memcpy(ret_text, text, sizeof(text));
 	return 0;
@@ -129,24 +123,24 @@ static int read_levels(const struct conf_line *line, struct code *code, struct e
 			/* blanks behind it */
 		}
 		if (n == 0) {
-			return bad_line(line, error,
+			return conf_bad(line, error,
 				"must be 1 to 5 names with commas between them, none empty");
 		}
 		if (n >= SCHEME_NAME_CHARS) {
-			return bad_line(line, error, "each level's name may have at most 31 bytes");
+			return conf_bad(line, error, "each level's name may have at most 31 bytes");
 		}
 		if (code->n_levels == SCHEME_LEVELS_MAX) {
-			return bad_line(line, error, "must be at most 5 levels");
+			return conf_bad(line, error, "must be at most 5 levels");
 		}
 		level = code->levels[code->n_levels];
 		memcpy(level, at, n);
 		level[n] = '\0';
 		if (strpbrk(level, NOT_IN_NAMES)) {
-			return bad_line(line, error, "must not hold any of ( | ) ` ~");
+			return conf_bad(line, error, "must not hold any of ( | ) ` ~");
 		}
 		for (size_t i = 0; i < code->n_levels; i++) {
 			if (strcmp(code->levels[i], level) == 0) {
-				return bad_line(line, error,
+				return conf_bad(line, error,
 					"names the same level twice; give each its own name");
 			}
 		}
@@ -169,7 +163,7 @@ static int read_button(const struct conf_line *line, char *ret_text, struct erro
 	}
 	if (text[0] == '\0' ||
 		text[strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_-")] != '\0') {
-		return bad_line(
+		return conf_bad(
 			line, error, "must be a button's name: small letters, digits, - and _");
 	}
 	memcpy(ret_text, text, sizeof(text));
@@ -189,7 +183,7 @@ static int read_cue(const struct conf_line *line, int *ret_cue_s, struct error *
 	if (r == 0) {
 		return 0;
 	}
-	return bad_line(
+	return conf_bad(
 		line, error, "must be 0 for none, or a whole number of seconds from 5 to 3600");
 }
 
@@ -246,7 +240,7 @@ static int take_scheme_line(
 	case 0:
 		r = conf_text(line, scheme->name, sizeof(scheme->name), error);
 		if (r == 0 && !good_name(scheme->name)) {
-			r = bad_line(line, error,
+			r = conf_bad(line, error,
 				"must be a name: a small letter, then small letters, digits, - "
 				"and _");
 		}
@@ -340,26 +334,26 @@ static int check_kind(const struct draft *draft, size_t i, struct error *error)
 			"few\"");
 	}
 	if (code->kind != CODE_SAMPLE && keys[KEY_LEVELS]) {
-		return bad_line(keys[KEY_LEVELS], error, "only a code of kind sample has levels");
+		return conf_bad(keys[KEY_LEVELS], error, "only a code of kind sample has levels");
 	}
 	for (int key = KEY_DOUBLE; key <= KEY_HOLD; key++) {
 		if (keys[key] && code->kind != CODE_POINT) {
-			return bad_line(keys[key], error,
+			return conf_bad(keys[key], error,
 				"only a code of kind point has \"double\" and \"hold\"");
 		}
 	}
 	if (keys[KEY_HOLD] && strcmp(code->hold, code->double_tap) == 0) {
-		return bad_line(keys[KEY_HOLD], error,
+		return conf_bad(keys[KEY_HOLD], error,
 			"is what \"double\" is called too; give each its own name");
 	}
 	if (keys[KEY_CUE] && code->cue_s > 0 && code->kind != CODE_SAMPLE &&
 		code->kind != CODE_POINT) {
-		return bad_line(
+		return conf_bad(
 			keys[KEY_CUE], error, "only a code of kind sample or point has a cue");
 	}
 	for (int key = KEY_BEFORE; key <= KEY_AFTER; key++) {
 		if (keys[key] && !codes_events(code->kind)) {
-			return bad_line(keys[key], error,
+			return conf_bad(keys[key], error,
 				"undo, lesson and mute keep no sound; remove the line");
 		}
 	}
