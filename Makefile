@@ -46,7 +46,7 @@ BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o 
 SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o
 JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
 	app/journal/check.o app/journal/database.o app/journal/journal.o
-TIMELINE := app/timeline/timeline.o
+TIMELINE := app/timeline/timeline.o app/timeline/gather.o app/timeline/sums.o app/timeline/wall.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := app/cli/main.o
 FIRMWARE_PURE := firmware/debounce.o firmware/recorder.o firmware/lamps.o firmware/ring.o \

@@ -37,7 +37,8 @@ void journal_close(struct journal *journal);
  * disk (SQLite, WAL, synchronous=FULL). Their seq must go on where the journal
  * ends, without a hole; -EINVAL if not. -ENOSPC, -EIO or another -errno: none of
  * them is in; after that the handle takes nothing more (-ESTALE) and must be
- * closed and opened anew, because a failed fsync leaves pages falsely clean.
+ * closed and opened anew, because a failed fsync leaves pages falsely clean. Then
+ * ask journal_last(): a cut between failing and closing can leave them in.
  */
 int journal_append(struct journal *journal, const struct entry *entries, size_t n,
 	struct error *error) MUST_CHECK;

@@ -70,7 +70,8 @@ struct timeline {
 	struct moment start;
 	int64_t length_ns;
 	bool running;        /* no end yet */
-	char end_cause[160];
+	char end_cause[160]; /* the END entry's; "cut off" when there is none though another
+	                        start came after it */
 	struct timeline_event *events;     size_t n_events;
 	struct timeline_snippet *snippets; size_t n_snippets;
 	struct timeline_silence *silences; size_t n_silences;
@@ -80,6 +81,9 @@ struct timeline {
 	size_t n_loudness;
 	int loudness_ms;
 	struct timeline_sum sums[SCHEME_CODES_MAX]; size_t n_sums;
+	/* what timeline_moment() reckons by: t_ns from the observation's start, rising;
+	   all trusted, or none */
+	struct clock_pair *pairs; size_t n_pairs;
 };
 
 /*
