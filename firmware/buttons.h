@@ -22,7 +22,7 @@ struct button_driver {
 	 * when there are edges; borrowed until close(). Never blocks for long.
 	 */
 	int (*open)(const struct config *config, void **ret_self, int *ret_fd, struct error *error);
-	void (*close)(void *self);
+	void (*close)(void *self); /* takes NULL */
 	/*
 	 * Up to @room edges in order of time, 0 when there are none; -errno
 	 * (-ENODEV: unplugged) after which only close() is allowed. *ret_lost is

@@ -41,10 +41,12 @@ int64_t lamps_deadline(const struct lamps *lamps, int64_t now_ns);
 /* The hardware end: one for each kind of board. */
 struct lamp_driver {
 	/*
-	 * Claims the lines of config->lamps, all dark. 0, or -errno with an
-	 * explanation that names the line. Close with close(); NULL is taken.
+	 * Claims the lines of config->lamps, all dark. @buttons is the board's
+	 * open button driver, for boards where both share a connection. 0, or
+	 * -errno with an explanation that names the line. close() takes NULL.
 	 */
-	int (*open)(const struct config *config, void **ret_self, struct error *error);
+	int (*open)(const struct config *config, void *buttons, void **ret_self,
+		struct error *error);
 	void (*close)(void *self);
 	/* Lamp @i of config->lamps. 0 or -errno. Does not block. */
 	int (*set)(void *self, size_t i, bool lit);

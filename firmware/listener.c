@@ -49,6 +49,7 @@ struct listener {
 	atomic_uint_fast64_t heartbeat;
 	pthread_mutex_t lock; /* of what follows */
 	struct sampleclock clock;
+	int rate_hz;
 	bool live;
 	struct heard heard[HEARD_MAX];
 	size_t n_heard;
@@ -269,6 +270,7 @@ static void hear(struct listener *listener)
 	int rate_hz = microphone_rate_hz(mic);
 	pthread_mutex_lock(&listener->lock);
 	sampleclock_init(&listener->clock, rate_hz, MICROPHONE_PERIOD_NS);
+	listener->rate_hz = rate_hz;
 	pthread_mutex_unlock(&listener->lock);
 	r = ring_reset(listener->ring, (size_t)rate_hz * (size_t)listener->config->ring_s);
 	if (r == 0) {
@@ -391,7 +393,7 @@ void listener_mute(struct listener *listener, bool muted)
 bool listener_frame(struct listener *listener, int64_t t_ns, int64_t *ret_frame)
 {
 	pthread_mutex_lock(&listener->lock);
-	bool known = listener->live && sampleclock_ready(&listener->clock);
+	bool known = sampleclock_ready(&listener->clock);
 	if (known) {
 		*ret_frame = sampleclock_frame(&listener->clock, t_ns);
 	}
@@ -408,6 +410,14 @@ bool listener_time(struct listener *listener, int64_t frame, int64_t *ret_t_ns)
 	}
 	pthread_mutex_unlock(&listener->lock);
 	return known;
+}
+
+int listener_rate_hz(struct listener *listener)
+{
+	pthread_mutex_lock(&listener->lock);
+	int rate_hz = listener->live ? listener->rate_hz : 0;
+	pthread_mutex_unlock(&listener->lock);
+	return rate_hz;
 }
 
 double listener_ppm(struct listener *listener)

@@ -47,11 +47,14 @@ bool listener_next(struct listener *listener, struct heard *ret_heard);
 void listener_mute(struct listener *listener, bool muted);
 
 /*
- * The index of the frame captured at @t_ns, and back; false while no card is
- * live. For the ring's present generation.
+ * The index of the frame captured at @t_ns, and back, in the present or last
+ * card's reckoning; false before the first frames of a card.
  */
 bool listener_frame(struct listener *listener, int64_t t_ns, int64_t *ret_frame);
 bool listener_time(struct listener *listener, int64_t frame, int64_t *ret_t_ns);
+
+/* The live card's rate; 0 without one. */
+int listener_rate_hz(struct listener *listener);
 
 /* The card's clock error as measured, ppm; 0 while unknown. */
 double listener_ppm(struct listener *listener);

@@ -1,0 +1,128 @@
+#include "firmware/recovery.h"
+
+#include "firmware/snippet.h"
+#include "firmware/torn.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STEP 512
+
+/*
+ * Walks the journal backwards, a step at a time, to the last start or end. Gives
+ * the observation if it is a start, 0 if not.
+ */
+static int open_observation(struct journal *journal, int64_t *ret_seq, struct error *error)
+{
+	*ret_seq = 0;
+	for (int64_t to = journal_last(journal); to > 0; to -= STEP) {
+		struct entries entries = {0};
+		int64_t from = to > STEP ? to - STEP + 1 : 1;
+		int r = journal_read(journal, from, (size_t)(to - from + 1), &entries, error);
+		for (size_t i = entries.n; r == 0 && i > 0; i--) {
+			enum entry_kind kind = entries.list[i - 1].kind;
+			if (kind == ENTRY_START || kind == ENTRY_END) {
+				*ret_seq = kind == ENTRY_START ? entries.list[i - 1].seq : 0;
+				to = 0;
+				break;
+			}
+		}
+		entries_fini(&entries);
+		if (r < 0) {
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* Whether the journal, from @from on, has a snippet entry for this file. */
+static bool named(struct journal *journal, int64_t from, const char *file)
+{
+	bool found = false;
+	for (int64_t at = from > 0 ? from : 1; !found && at <= journal_last(journal); at += STEP) {
+		struct entries entries = {0};
+		if (journal_read(journal, at, STEP, &entries, NULL) < 0) {
+			entries_fini(&entries);
+			return false;
+		}
+		for (size_t i = 0; i < entries.n && !found; i++) {
+			struct facts facts;
+			if (entries.list[i].kind == ENTRY_SNIPPET &&
+				entry_get_facts(&entries.list[i], &facts) == 0) {
+				found = strcmp(facts.file, file) == 0;
+				facts_fini(&facts);
+			}
+		}
+		entries_fini(&entries);
+	}
+	return found;
+}
+
+/* Whether this journal is the one that knows the snippet's observation and boot. */
+static bool knows(struct journal *journal, const struct snippet_head *head)
+{
+	struct entries entries = {0};
+	bool known = head->observation > 0 &&
+		journal_read(journal, head->observation, 1, &entries, NULL) == 0 &&
+		entries.n == 1 && entries.list[0].kind == ENTRY_START &&
+		entries.list[0].boot == head->boot;
+	entries_fini(&entries);
+	return known;
+}
+
+static int repair(struct journal *journal, int dir_fd, const char *part, int64_t now_ns,
+	struct recorder *recorder, struct error *error)
+{
+	struct snippet_head head;
+	struct facts facts;
+	int r = torn_repair(dir_fd, part, &head, &facts);
+	if (r == -ENODATA) { /* begun, and not a sound in it */
+		return unlinkat(dir_fd, part, 0) < 0
+			? error_set(error, -errno, "snippets/%s: %m", part)
+			: 0;
+	}
+	if (r < 0) {
+		return error_set(error, r, "snippets/%s: %s", part, strerror(-r));
+	}
+	if (named(journal, head.boot, facts.file)) {
+		r = snippet_publish(dir_fd, facts.file);
+	} else if (knows(journal, &head)) {
+		recorder_snippet(recorder, facts.to_ns, head.observation, head.boot, &facts);
+	} else {
+		recorder_snippet(recorder, now_ns, 0, recorder->boot, &facts);
+	}
+	facts_fini(&facts);
+	return r < 0 ? error_set(error, r, "snippets/%s: %s", part, strerror(-r)) : 1;
+}
+
+int recovery_run(struct journal *journal, int dir_fd, int64_t now_ns, struct recorder *recorder,
+	int *ret_repaired, struct error *error)
+{
+	int64_t observation;
+	int result = open_observation(journal, &observation, error);
+	if (result == 0 && observation) {
+		recorder_recovered(recorder, now_ns, observation);
+	}
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		return error_set(error, -errno, "snippets: %m");
+	}
+	*ret_repaired = 0;
+	for (struct dirent *entry; (entry = readdir(dir));) {
+		size_t n = strlen(entry->d_name), tail = strlen(SNIPPET_PART);
+		if (n <= tail || strcmp(entry->d_name + n - tail, SNIPPET_PART) != 0) {
+			continue;
+		}
+		int r = repair(journal, dir_fd, entry->d_name, now_ns, recorder, error);
+		*ret_repaired += r > 0;
+		result = r < 0 ? r : result;
+	}
+	closedir(dir);
+	return result;
+}

@@ -1,0 +1,102 @@
+#include "firmware/saver.h"
+
+#include "app/base/file.h"
+#include "firmware/space.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define RETRY_NS NS_PER_S
+
+int saver_open(struct saver *saver, const struct config *config, struct error *error)
+{
+	*saver = (struct saver){.config = config};
+	int r = file_make_dirs(config->state);
+	if (r < 0) {
+		return error_set(error, r, "%s: %s; set state in [box] to a folder that can be "
+			"written", config->state, strerror(-r));
+	}
+	return journal_open(config->state, JOURNAL_WRITE, &saver->journal, error);
+}
+
+void saver_close(struct saver *saver)
+{
+	journal_close(saver->journal);
+	saver->journal = NULL;
+	entries_fini(&saver->pending);
+}
+
+int saver_add(struct saver *saver, struct entries *entries)
+{
+	int r = 0;
+	for (size_t i = 0; i < entries->n; i++) {
+		int one = entries_add(&saver->pending, &entries->list[i]);
+		r = one < 0 ? one : r;
+	}
+	entries->n = 0; /* moved, bodies and all */
+	entries_fini(entries);
+	return r;
+}
+
+/* Forgets the pending entries up to @seq: they are in. */
+static void forget(struct saver *saver, int64_t seq)
+{
+	size_t gone = 0;
+	while (gone < saver->pending.n && saver->pending.list[gone].seq <= seq) {
+		entry_fini(&saver->pending.list[gone++]);
+	}
+	saver->pending.n -= gone;
+	memmove(saver->pending.list, saver->pending.list + gone,
+		saver->pending.n * sizeof(saver->pending.list[0]));
+}
+
+/* Opens the journal anew, and sees what of the pending did get in. */
+static int reopen(struct saver *saver)
+{
+	int r = journal_open(saver->config->state, JOURNAL_WRITE, &saver->journal, &saver->why);
+	if (r < 0) {
+		return r;
+	}
+	int64_t last = journal_last(saver->journal);
+	if (r == JOURNAL_E_SET_ASIDE || last + 1 < saver->pending.list[0].seq) {
+		return SAVER_E_ANOTHER;
+	}
+	forget(saver, last);
+	return 0;
+}
+
+static int try_once(struct saver *saver)
+{
+	int r = saver->journal ? 0 : reopen(saver);
+	if (r == 0 && saver->pending.n) {
+		r = journal_append(saver->journal, saver->pending.list, saver->pending.n,
+			&saver->why);
+	}
+	if (r < 0) {
+		journal_close(saver->journal);
+		saver->journal = NULL;
+	}
+	return r;
+}
+
+int saver_save(struct saver *saver, int64_t now_ns)
+{
+	if (saver->pending.n == 0 || (saver->failing && now_ns < saver->retry_ns)) {
+		return saver->pending.n ? -EAGAIN : 0;
+	}
+	int r = try_once(saver);
+	if (r == -ENOSPC && space_release(saver->config) == 0) {
+		r = try_once(saver);
+	}
+	if (r == 0) {
+		forget(saver, INT64_MAX);
+	}
+	saver->failing = r < 0;
+	saver->retry_ns = now_ns + RETRY_NS;
+	return r;
+}
+
+int64_t saver_deadline(const struct saver *saver)
+{
+	return saver->failing ? saver->retry_ns : INT64_MAX;
+}
