@@ -1,0 +1,111 @@
+#include "app/cli/cli.h"
+#include "app/cli/csv.h"
+#include "app/cli/json.h"
+#include "app/cli/record.h"
+
+#include <errno.h>
+#include <string.h>
+
+static int run(struct cli *cli, int argc, char **argv);
+
+const struct command command_events = {
+	.name = "events",
+	.arguments = "[ID|last|all] [--csv | --json]",
+	.summary = "prints events for other programs",
+	.help = "  ID|last|all        which observation (default: last)\n"
+		"  --csv              rows, RFC 4180 (default)\n",
+	.json = true,
+	.run = run,
+};
+
+/* One timeline to the form that is wanted: rows, or an element of @list. */
+static int print_one(const struct timeline *timeline, json_t *list)
+{
+	if (list == NULL) {
+		return csv_events(timeline, stdout);
+	}
+	return json_array_append_new(list, json_events(timeline)) < 0 ? -ENOMEM : 0;
+}
+
+static int print_all(const struct record *record, json_t *list, struct error *error)
+{
+	const struct entries *entries = &record->entries;
+	int64_t id = 0;
+	int r = 0;
+
+	while (r == 0 && (id = timeline_next(entries->list, entries->n, id)) != 0) {
+		struct timeline *timeline;
+
+		r = timeline_fold(entries->list, entries->n, id, &timeline);
+		if (r == 0) {
+			r = print_one(timeline, list);
+			timeline_free(timeline);
+		}
+	}
+	return r < 0 ? error_set(error, r, "events: %s", strerrordesc_np(-r)) : 0;
+}
+
+static int print(const struct record *record, const char *which, bool json, struct error *error)
+{
+	json_t *list = json ? json_array() : NULL;
+	struct timeline *timeline;
+	int r;
+
+	if (json && list == NULL) {
+		return error_set(error, -ENOMEM, "events: out of memory");
+	}
+	if (!json) {
+		csv_head(stdout);
+	}
+	if (strcmp(which, "all") == 0) {
+		r = print_all(record, list, error);
+	} else {
+		r = record_timeline(record, which, &timeline, error);
+		if (r == 0) {
+			r = print_one(timeline, list);
+			timeline_free(timeline);
+			if (r < 0) {
+				error_set(error, r, "events: %s", strerrordesc_np(-r));
+			}
+		}
+	}
+	if (r < 0 || !json) {
+		json_decref(list);
+		return r;
+	}
+	r = json_print(json_pack("{s:s, s:i, s:o}", "format", "chalkbox-events", "version", 1,
+		"observations", list), stdout);
+	return r < 0 ? error_set(error, r, "events: %s", strerrordesc_np(-r)) : 0;
+}
+
+static int run(struct cli *cli, int argc, char **argv)
+{
+	static const struct option options[] = {
+		CLI_OPTIONS,
+		{"csv", no_argument, NULL, 'v'},
+		{0},
+	};
+	struct record record;
+	struct error error;
+	bool csv = false;
+	int option, r;
+
+	while ((option = cli_option(cli, argc, argv, options)) != -1) {
+		if (option != 'v') {
+			return cli->status;
+		}
+		csv = true;
+	}
+	if (csv && cli->json) {
+		return cli_misuse(cli, "--csv and --json exclude each other");
+	}
+	if (argc - optind > 1) {
+		return cli_misuse(cli, "`%s` is one argument too many", argv[optind + 1]);
+	}
+	r = record_open(cli->config_path, &record, &error);
+	if (r == 0) {
+		r = print(&record, optind < argc ? argv[optind] : "last", cli->json, &error);
+	}
+	record_close(&record);
+	return r < 0 ? cli_error("%s", error.text) : CLI_FINE;
+}
