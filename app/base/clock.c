@@ -139,7 +139,7 @@ static bool parse_speed(const char *text, int64_t *ret_speed)
 		}
 	}
 	if (*c == '.') {
-		for (c++; *c >= '0' && *c <= '9'; c++) {
+		for (c++; *c >= '0' && *c <= '9' && place > 0; c++) {
 			speed += (*c - '0') * place;
 			place /= 10;
 		}
@@ -214,7 +214,7 @@ int clock_init(struct error *error)
 	if (sim && *sim && !parse_sim_clock(sim, &epoch_ns, &speed)) {
 		return error_set(error, -EINVAL,
 			"CHALKBOX_SIM_CLOCK=%s: must be EPOCH_NS SPEED, as in "
-			"\"123456789 20\", with a speed from 0.001 to 1000",
+			"\"123456789 20\", with a speed from 0.001 to 1000 of at most six decimals",
 			sim);
 	}
 	if (path && *path) {

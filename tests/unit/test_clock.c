@@ -146,7 +146,7 @@ static void simulated_time_runs_at_its_speed(void **state)
 static void a_wrong_simulated_clock_is_refused_with_what_is_right(void **state)
 {
 	static const char *const wrong[] = {"x", "5", "5 ", "5 x", "5 0", "5 1001", "-5 1", "5 1 2",
-		"5  1", "99999999999999999999 1", "5 1e3", "5 -1", "5 0.0000001"};
+		"5  1", "99999999999999999999 1", "5 1e3", "5 -1", "5 0.0000001", "5 2.0000001"};
 
 	init("7000 3", NULL);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
