@@ -12,10 +12,14 @@ CC ?= gcc
 VERSION := 0.1.0
 
 PKGS_CORE := libsystemd sqlite3 jansson libsodium inih
-PKGS_FIRMWARE := alsa libopusenc ogg libevdev libgpiod
+PKGS_FIRMWARE := alsa libopusenc opusfile ogg libevdev libgpiod
 PKGS_CLI := alsa opusfile
 PKGS_SIM := alsa sndfile
 PKGS_TEST := cmocka
+
+# V=1 shows the commands
+Q := $(if $(V),,@)
+say = @$(if $(V),:,printf '%-6s %s\n')
 
 GPIOD := $(shell pkg-config --atleast-version=2 libgpiod 2>/dev/null && echo 2 || echo 1)
 
@@ -49,11 +53,12 @@ JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal
 TIMELINE := app/timeline/timeline.o app/timeline/gather.o app/timeline/sums.o app/timeline/wall.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := app/cli/main.o
-FIRMWARE_PURE := firmware/debounce.o firmware/recorder.o firmware/lamps.o firmware/ring.o \
-	firmware/sampleclock.o firmware/loudness.o firmware/window.o firmware/torn.o
-FIRMWARE := $(FIRMWARE_PURE) firmware/box.o firmware/buttons.o \
-	firmware/gpio$(GPIOD).o firmware/evdev.o firmware/simboard.o firmware/listener.o \
-	firmware/microphone.o firmware/snippet.o firmware/keeper.o firmware/space.o
+FIRMWARE := firmware/box.o firmware/gpio$(GPIOD).o firmware/evdev.o \
+	firmware/simboard.o firmware/debounce.o firmware/contacts.o firmware/recorder.o \
+	firmware/microphone.o firmware/listener.o firmware/ring.o firmware/sampleclock.o \
+	firmware/loudness.o firmware/meter.o firmware/window.o firmware/keeper.o \
+	firmware/snippet.o firmware/torn.o firmware/recovery.o firmware/saver.o \
+	firmware/space.o firmware/lamps.o
 
 UNIT_TESTS := clock conffile config file scheme coding entry journal timeline
 FUZZERS := config scheme fold pressscript
@@ -63,10 +68,12 @@ PROGRAMS := $(B)/chalkboxd $(B)/chalkbox $(B)/board/sim/alsa.conf
 all: $(PROGRAMS) ## Build everything (PROFILE=release|asan|tsan)
 
 $(B)/chalkboxd: $(addprefix $(B)/,firmware/main.o $(FIRMWARE) $(APP))
-	$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE)) -pthread -lm
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE)) -pthread -lm
 
 $(B)/chalkbox: $(addprefix $(B)/,$(CLI) $(TIMELINE) $(APP))
-	$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_CLI)) -pthread -lm
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_CLI)) -pthread -lm
 
 # --- the simulated board ---
 
@@ -76,31 +83,35 @@ SIM_SO := $(B)/board/sim/libasound_module_pcm_chalkbox_sim.so
 
 $(B)/%.pic.o: %.c $(MAKEFILE_LIST)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -fPIC -fvisibility=hidden -MMD -MP -c -o $@ $<
 
 $(SIM_SO): $(addprefix $(B)/,$(SIM_PLUGIN))
-	$(CC) -shared $(filter-out -pie,$(LDFLAGS_$(PROFILE))) $(LDFLAGS) -o $@ $^ \
+	$(say) LINK $@
+	$(Q)$(CC) -shared $(filter-out -pie,$(LDFLAGS_$(PROFILE))) $(LDFLAGS) -o $@ $^ \
 		$(call libs,$(PKGS_SIM)) -lm
 
 $(B)/board/sim/alsa.conf: board/sim/alsa.conf.in $(SIM_SO)
-	sed 's|@LIB@|$(abspath $(SIM_SO))|' $< > $@
+	$(Q)sed 's|@LIB@|$(abspath $(SIM_SO))|' $< > $@
 
 build/lesson/lesson.wav: board/sim/lesson.sh
-	board/sim/lesson.sh $(@D)
+	$(say) SPEAK $@
+	$(Q)board/sim/lesson.sh $(@D)
 
 # --- machinery ---
 
 $(B)/%.o: %.c $(MAKEFILE_LIST)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+	$(say) CC $@
+	$(Q)$(CC) $(CPPFLAGS) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/app/scheme/default.o: CPPFLAGS += -Ibuild/gen
 $(B)/app/scheme/default.o: build/gen/default_scheme.h
 build/gen/default_scheme.h: app/scheme/default.scheme
 	@mkdir -p $(@D)
-	sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< > $@
+	$(Q)sed -e 's/[\\"]/\\&/g' -e 's/.*/"&\\n"/' $< > $@
 
--include $(shell test -d build && find build -name '*.d')
+-include $(shell test -d $(B) && find $(B) -name '*.d')
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \

@@ -310,8 +310,7 @@ static void *run(void *data)
 	return NULL;
 }
 
-int listener_open(const struct config *config, struct ring *ring, bool muted,
-	struct listener **ret_listener)
+int listener_new(const struct config *config, struct ring *ring, struct listener **ret_listener)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	if (!listener) {
@@ -319,29 +318,31 @@ int listener_open(const struct config *config, struct ring *ring, bool muted,
 	}
 	listener->config = config;
 	listener->ring = ring;
-	atomic_init(&listener->mute, muted);
 	pthread_mutex_init(&listener->lock, NULL);
 	listener->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	listener->tell_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	int r = listener->wake_fd < 0 || listener->tell_fd < 0 ? -errno : 0;
-	if (r == 0) {
-		/* signals are the loop's */
-		sigset_t all, before;
-		sigfillset(&all);
-		pthread_sigmask(SIG_SETMASK, &all, &before);
-		r = -pthread_create(&listener->thread, NULL, run, listener);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-		listener->started = r == 0;
-	}
-	if (r < 0) {
-		listener_close(listener);
+	if (listener->wake_fd < 0 || listener->tell_fd < 0) {
+		int r = -errno;
+		listener_free(listener);
 		return r;
 	}
 	*ret_listener = listener;
 	return 0;
 }
 
-void listener_close(struct listener *listener)
+int listener_start(struct listener *listener, bool muted)
+{
+	sigset_t all, before;
+	atomic_store(&listener->mute, muted);
+	sigfillset(&all); /* signals are the loop's */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int r = -pthread_create(&listener->thread, NULL, run, listener);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	listener->started = r == 0;
+	return r;
+}
+
+void listener_free(struct listener *listener)
 {
 	if (!listener) {
 		return;

@@ -25,14 +25,17 @@ struct heard {
 };
 
 /*
- * Starts the thread; it opens the microphone at once unless @muted. @config and
- * @ring are borrowed for the listener's life. 0 or -errno.
+ * A listener that does not listen yet. @config and @ring are borrowed for its
+ * life. 0 or -errno.
  */
-int listener_open(const struct config *config, struct ring *ring, bool muted,
+int listener_new(const struct config *config, struct ring *ring,
 	struct listener **ret_listener) MUST_CHECK;
 
+/* Starts its thread; it opens the microphone at once unless @muted. 0 or -errno. */
+int listener_start(struct listener *listener, bool muted) MUST_CHECK;
+
 /* Stops the thread and waits for it (at most for a driver's open or close). */
-void listener_close(struct listener *listener);
+void listener_free(struct listener *listener);
 
 /* Becomes readable when listener_next() has something; borrowed. */
 int listener_fd(const struct listener *listener);

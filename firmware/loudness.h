@@ -2,28 +2,29 @@
 #ifndef FIRMWARE_LOUDNESS_H
 #define FIRMWARE_LOUDNESS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #define LOUDNESS_STEP_MS 100
 #define LOUDNESS_SILENT 254 /* -127 dB and below */
-#define LOUDNESS_UNKNOWN 255
 
 struct loudness {
-	int rate_hz;
-	int64_t frames; /* seen since the start */
+	size_t step; /* frames */
+	size_t in_step;
 	double squares;
-	int64_t in_step;
 };
 
 void loudness_init(struct loudness *loudness, int rate_hz);
 
+/* How many frames are missing to the end of the step. */
+size_t loudness_missing(const struct loudness *loudness);
+
 /*
- * Adds frames; writes each finished step's level to ret_levels (RMS in half
- * decibels below a full-scale sine, 0-254) and returns how many. @room must be
- * at least n * 10 / rate + 1; further levels are dropped.
+ * Adds at most loudness_missing() frames. When the step is full, true and its
+ * level: RMS in half decibels below a full-scale sine, 0-254.
  */
-size_t loudness_add(struct loudness *loudness, const int16_t *frames, size_t n,
-	uint8_t *ret_levels, size_t room);
+bool loudness_add(
+	struct loudness *loudness, const int16_t *frames, size_t n, uint8_t *ret_level);
 
 #endif

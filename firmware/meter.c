@@ -45,57 +45,51 @@ static void begin_anew(struct meter *meter, int64_t now_ns, struct recorder *rec
 	loudness_init(&meter->loudness, listener_rate_hz(meter->listener));
 }
 
-static void take(struct meter *meter, int64_t now_ns, struct recorder *recorder,
-	const int16_t *frames, size_t n)
+/* Reads on, at most to the end of a step. False when there is nothing to read. */
+static bool take(struct meter *meter, int64_t now_ns, struct recorder *recorder)
 {
-	uint8_t levels[METER_LEVELS];
-	/* a step is 1,600 frames or more: a read gives a few levels at the most */
-	size_t got = loudness_add(&meter->loudness, frames, n, levels, sizeof(levels));
-	for (size_t i = 0; i < got; i++) {
-		meter->levels[meter->n++] = levels[i];
+	int16_t frames[FRAMES_A_READ];
+	uint8_t level;
+	if (meter->n == 0 && meter->loudness.in_step == 0 &&
+		!listener_time(meter->listener, meter->cursor, &meter->from_ns)) {
+		return false;
+	}
+	size_t most = loudness_missing(&meter->loudness);
+	ssize_t got = ring_read(meter->ring, meter->generation, meter->cursor, frames,
+		most < FRAMES_A_READ ? most : FRAMES_A_READ);
+	if (got < 0) {
+		begin_anew(meter, now_ns, recorder);
+		return meter->loudness.step > 0;
+	}
+	if (got > 0 && loudness_add(&meter->loudness, frames, (size_t)got, &level)) {
+		meter->levels[meter->n++] = level;
 		if (meter->n == METER_LEVELS) {
 			write_entry(meter, now_ns, recorder);
 		}
 	}
+	explicit_bzero(frames, sizeof(frames));
+	meter->cursor += got;
+	return got > 0;
 }
 
 void meter_advance(struct meter *meter, int64_t now_ns, struct recorder *recorder)
 {
-	int16_t frames[FRAMES_A_READ];
+	meter->next_ns = now_ns + METER_TICK_NS;
 	if (!meter->running || listener_rate_hz(meter->listener) == 0) {
-		meter->next_ns = now_ns + METER_TICK_NS;
 		return;
 	}
-	if (meter->loudness.rate_hz == 0) {
+	if (meter->loudness.step == 0) {
 		begin_anew(meter, now_ns, recorder);
 	}
-	for (bool again = false;;) {
-		if (meter->n == 0 && meter->loudness.in_step == 0 &&
-			!listener_time(meter->listener, meter->cursor, &meter->from_ns)) {
-			break;
-		}
-		ssize_t got = ring_read(
-			meter->ring, meter->generation, meter->cursor, frames, FRAMES_A_READ);
-		if (got < 0 && !again) {
-			begin_anew(meter, now_ns, recorder);
-			again = true;
-			continue;
-		}
-		if (got <= 0) {
-			break;
-		}
-		take(meter, now_ns, recorder, frames, (size_t)got);
-		meter->cursor += got;
+	while (take(meter, now_ns, recorder)) {
 	}
-	explicit_bzero(frames, sizeof(frames));
-	meter->next_ns = now_ns + METER_TICK_NS;
 }
 
 void meter_flush(struct meter *meter, int64_t now_ns, struct recorder *recorder)
 {
 	meter_advance(meter, now_ns, recorder);
 	write_entry(meter, now_ns, recorder);
-	meter->loudness.rate_hz = 0;
+	meter->loudness.step = 0;
 }
 
 void meter_stop(struct meter *meter, int64_t now_ns, struct recorder *recorder)

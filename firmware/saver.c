@@ -38,11 +38,12 @@ int saver_add(struct saver *saver, struct entries *entries)
 	return r;
 }
 
-/* Forgets the pending entries up to @seq: they are in. */
-static void forget(struct saver *saver, int64_t seq)
+/* The pending entries up to @seq are in. */
+static void settle(struct saver *saver, int64_t seq, saver_saved *saved, void *data)
 {
 	size_t gone = 0;
 	while (gone < saver->pending.n && saver->pending.list[gone].seq <= seq) {
+		saved(data, &saver->pending.list[gone]);
 		entry_fini(&saver->pending.list[gone++]);
 	}
 	saver->pending.n -= gone;
@@ -51,7 +52,7 @@ static void forget(struct saver *saver, int64_t seq)
 }
 
 /* Opens the journal anew, and sees what of the pending did get in. */
-static int reopen(struct saver *saver)
+static int reopen(struct saver *saver, saver_saved *saved, void *data)
 {
 	int r = journal_open(saver->config->state, JOURNAL_WRITE, &saver->journal, &saver->why);
 	if (r < 0) {
@@ -61,13 +62,13 @@ static int reopen(struct saver *saver)
 	if (r == JOURNAL_E_SET_ASIDE || last + 1 < saver->pending.list[0].seq) {
 		return SAVER_E_ANOTHER;
 	}
-	forget(saver, last);
+	settle(saver, last, saved, data);
 	return 0;
 }
 
-static int try_once(struct saver *saver)
+static int try_once(struct saver *saver, saver_saved *saved, void *data)
 {
-	int r = saver->journal ? 0 : reopen(saver);
+	int r = saver->journal ? 0 : reopen(saver, saved, data);
 	if (r == 0 && saver->pending.n) {
 		r = journal_append(saver->journal, saver->pending.list, saver->pending.n,
 			&saver->why);
@@ -79,17 +80,17 @@ static int try_once(struct saver *saver)
 	return r;
 }
 
-int saver_save(struct saver *saver, int64_t now_ns)
+int saver_save(struct saver *saver, int64_t now_ns, saver_saved *saved, void *data)
 {
 	if (saver->pending.n == 0 || (saver->failing && now_ns < saver->retry_ns)) {
 		return saver->pending.n ? -EAGAIN : 0;
 	}
-	int r = try_once(saver);
+	int r = try_once(saver, saved, data);
 	if (r == -ENOSPC && space_release(saver->config) == 0) {
-		r = try_once(saver);
+		r = try_once(saver, saved, data);
 	}
 	if (r == 0) {
-		forget(saver, INT64_MAX);
+		settle(saver, INT64_MAX, saved, data);
 	}
 	saver->failing = r < 0;
 	saver->retry_ns = now_ns + RETRY_NS;

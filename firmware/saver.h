@@ -33,13 +33,16 @@ void saver_close(struct saver *saver);
 /* Takes the entries over; @entries is empty afterwards. 0 or -ENOMEM. */
 int saver_add(struct saver *saver, struct entries *entries) MUST_CHECK;
 
+/* Told of each entry, in order, once it is on disk; borrowed during the call. */
+typedef void saver_saved(void *data, const struct entry *entry);
+
 /*
  * Writes all that is pending. 0: everything is on disk. Negative: it is not, the
  * explanation is in saver->why, and saver_deadline() says when to try again. A
  * full disk is first made less full by giving up the reserve. SAVER_E_ANOTHER:
  * the journal was damaged and set aside; start over with the new one.
  */
-int saver_save(struct saver *saver, int64_t now_ns) MUST_CHECK;
+int saver_save(struct saver *saver, int64_t now_ns, saver_saved *saved, void *data) MUST_CHECK;
 
 /* When a retry is due; INT64_MAX for never. */
 int64_t saver_deadline(const struct saver *saver);
