@@ -147,7 +147,8 @@ static void heard(struct box *box, const struct heard *heard)
 			(double)(heard->t_ns - heard->from_ns) / (double)NS_PER_S, heard->cause);
 		facts.from_ns = heard->from_ns;
 		facts.to_ns = heard->t_ns;
-		recorder_note(&box->recorder, ENTRY_GAP, heard->t_ns, &facts);
+		recorder_note(&box->recorder, ENTRY_GAP, heard->t_ns, box->recorder.observation, 0,
+			&facts);
 		break;
 	}
 }
@@ -371,7 +372,8 @@ static void wish(struct box *box, int64_t now_ns)
 	if (box->recorder.observation) {
 		keeper_belong(box->keeper, box->recorder.observation, box->recorder.boot);
 		if (!box->meter.running) {
-			meter_start(&box->meter, box->recorder.started_ns);
+			meter_start(&box->meter, box->recorder.started_ns,
+				box->recorder.observation);
 		}
 	}
 	for (size_t i = 0; i < out->n_keeps; i++) {

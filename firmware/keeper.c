@@ -200,7 +200,7 @@ static int finish(struct keeper *keeper, size_t i, int64_t now_ns, bool complete
 	if (!listener_time(keeper->listener, writing->cursor, &facts.to_ns)) {
 		facts.to_ns = keeper->windows.list[i].to_ns;
 	}
-	recorder_snippet(recorder, now_ns, keeper->observation, keeper->boot, &facts);
+	recorder_note(recorder, ENTRY_SNIPPET, now_ns, keeper->observation, keeper->boot, &facts);
 	facts_fini(&facts);
 	drop(keeper, i);
 	return 0;

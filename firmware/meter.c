@@ -9,10 +9,11 @@ void meter_init(struct meter *meter, struct ring *ring, struct listener *listene
 	*meter = (struct meter){.ring = ring, .listener = listener};
 }
 
-void meter_start(struct meter *meter, int64_t now_ns)
+void meter_start(struct meter *meter, int64_t now_ns, int64_t observation)
 {
 	struct ring_span span = ring_span(meter->ring);
 	meter->running = true;
+	meter->observation = observation;
 	meter->next_ns = now_ns + METER_TICK_NS;
 	meter->generation = span.generation;
 	if (!listener_frame(meter->listener, now_ns, &meter->cursor) || meter->cursor < span.tail) {
@@ -31,7 +32,7 @@ static void write_entry(struct meter *meter, int64_t now_ns, struct recorder *re
 		.step_ms = LOUDNESS_STEP_MS,
 		.levels = meter->levels,
 		.n_levels = meter->n};
-	recorder_note(recorder, ENTRY_LOUDNESS, now_ns, &facts);
+	recorder_note(recorder, ENTRY_LOUDNESS, now_ns, meter->observation, 0, &facts);
 	meter->n = 0;
 }
 

@@ -16,6 +16,7 @@ struct meter {
 	struct ring *ring;         /* borrowed */
 	struct listener *listener; /* borrowed */
 	bool running;
+	int64_t observation;
 	int64_t next_ns;
 	uint32_t generation;
 	int64_t cursor; /* frame */
@@ -28,7 +29,7 @@ struct meter {
 void meter_init(struct meter *meter, struct ring *ring, struct listener *listener);
 
 /* Runs from the frame of @now_ns on; meter_stop() writes the last entry. */
-void meter_start(struct meter *meter, int64_t now_ns);
+void meter_start(struct meter *meter, int64_t now_ns, int64_t observation);
 void meter_stop(struct meter *meter, int64_t now_ns, struct recorder *recorder);
 
 /* Reads what the ring has; full minutes become entries. */

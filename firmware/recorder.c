@@ -336,9 +336,10 @@ void recorder_mic(struct recorder *recorder, int64_t t_ns, enum mic_state state,
 }
 
 void recorder_note(struct recorder *recorder, enum entry_kind kind, int64_t t_ns,
-	const struct facts *facts)
+	int64_t observation, int64_t boot, const struct facts *facts)
 {
-	struct entry entry = {.t_ns = t_ns, .kind = kind, .observation = recorder->observation};
+	struct entry entry = {
+		.t_ns = t_ns, .kind = kind, .observation = observation, .boot = boot};
 	emit(recorder, entry, facts);
 }
 
@@ -365,12 +366,4 @@ void recorder_fault(struct recorder *recorder, int64_t t_ns, const char *name, b
 		.value = raised};
 	name_code(&entry, name);
 	emit(recorder, entry, &facts);
-}
-
-void recorder_snippet(struct recorder *recorder, int64_t t_ns, int64_t observation, int64_t boot,
-	const struct facts *facts)
-{
-	struct entry entry = {
-		.t_ns = t_ns, .kind = ENTRY_SNIPPET, .observation = observation, .boot = boot};
-	emit(recorder, entry, facts);
 }

@@ -86,16 +86,15 @@ int64_t recorder_deadline(const struct recorder *recorder);
 /* The microphone's state changed; @facts may carry card, rate_hz and cause. */
 void recorder_mic(struct recorder *recorder, int64_t t_ns, enum mic_state state,
 	const struct facts *facts);
-/* Facts that become an entry as they are: gap, loudness; snippet; clock; fault. */
+/*
+ * Facts that become an entry as they are: gap, loudness, snippet. @observation
+ * is the one they belong to, 0 for none; @boot the run, 0 for this one.
+ */
 void recorder_note(struct recorder *recorder, enum entry_kind kind, int64_t t_ns,
-	const struct facts *facts);
+	int64_t observation, int64_t boot, const struct facts *facts);
 void recorder_clock(struct recorder *recorder, const struct clock_pair *pair, const char *cause);
 void recorder_fault(struct recorder *recorder, int64_t t_ns, const char *name, bool raised,
 	const char *cause);
-/* A snippet of another observation or boot than the present one. */
-void recorder_snippet(struct recorder *recorder, int64_t t_ns, int64_t observation, int64_t boot,
-	const struct facts *facts);
-
 /* Ends the observation, if one is open. */
 void recorder_end(struct recorder *recorder, int64_t t_ns, const char *cause);
 

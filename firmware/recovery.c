@@ -92,9 +92,10 @@ static int repair(struct journal *journal, int dir_fd, const char *part, int64_t
 	if (named(journal, head.boot, facts.file)) {
 		r = snippet_publish(dir_fd, facts.file);
 	} else if (knows(journal, &head)) {
-		recorder_snippet(recorder, facts.to_ns, head.observation, head.boot, &facts);
+		recorder_note(recorder, ENTRY_SNIPPET, facts.to_ns, head.observation, head.boot,
+			&facts);
 	} else {
-		recorder_snippet(recorder, now_ns, 0, recorder->boot, &facts);
+		recorder_note(recorder, ENTRY_SNIPPET, now_ns, 0, 0, &facts);
 	}
 	facts_fini(&facts);
 	return r < 0 ? error_set(error, r, "snippets/%s: %s", part, strerror(-r)) : 1;

@@ -1,5 +1,6 @@
 #include "app/cli/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -35,8 +36,8 @@ int cli_misuse(const struct cli *cli, const char *format, ...)
 
 void cli_help(const struct command *command)
 {
-	printf("Usage: chalkbox %s%s%s\n\n%s.\n", command->name, *command->arguments ? " " : "",
-		command->arguments, command->summary);
+	printf("Usage: chalkbox %s%s%s\n\n%c%s.\n", command->name, *command->arguments ? " " : "",
+		command->arguments, toupper((unsigned char)command->summary[0]), command->summary + 1);
 	if (*command->help) {
 		printf("\n%s", command->help);
 	}

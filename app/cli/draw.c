@@ -331,7 +331,7 @@ static const struct {
 	[SILENCE_MUTED] = {"░", "muted", STYLE_AMBER},
 	[SILENCE_LOST] = {"╳", "lost", STYLE_RED},
 	[SILENCE_OFF] = {"·", "off", STYLE_DIM},
-	[SILENCE_FULL] = {"▒", "no room to keep sound", STYLE_AMBER},
+	[SILENCE_FULL] = {"▒", "sound not kept", STYLE_AMBER},
 };
 
 /* What the microphone lane shows of a column: the worst in it, or -1 for live. */

@@ -1,5 +1,6 @@
 #include "app/base/file.h"
 #include "app/cli/cli.h"
+#include "app/cli/json.h"
 #include "app/cli/pressscript.h"
 #include "app/cli/record.h"
 #include "app/cli/speaker.h"
@@ -7,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -102,16 +102,12 @@ static int say(const struct playing *playing, const struct timeline_event *event
 			units_time(from_ns, 1, from));
 		return fflush(stdout) != 0 ? -errno : 0;
 	}
-	json = json_pack("{s:s, s:i, s:I, s:I, s:s, s:f, s:f, s:f}", "format", "chalkbox-play",
+	json = json_pack("{s:s, s:i, s:I, s:I, s:s, s:o, s:o, s:o}", "format", "chalkbox-play",
 		"version", 1, "event", (json_int_t)at + 1, "snippet", (json_int_t)event->snippet + 1,
-		"file", snippet->file, "time", (double)event->t_ns / 1e9, "from", (double)from_ns / 1e9,
-		"to", (double)snippet->to_ns / 1e9);
-	if (json == NULL) {
-		return -ENOMEM;
-	}
-	r = json_dumpf(json, stdout, JSON_REAL_PRECISION(9));
-	json_decref(json);
-	return r < 0 || putchar('\n') == EOF || fflush(stdout) != 0 ? -EIO : 0;
+		"file", snippet->file, "time", json_seconds(event->t_ns), "from",
+		json_seconds(from_ns), "to", json_seconds(snippet->to_ns));
+	r = json_print(json, stdout);
+	return r < 0 ? r : fflush(stdout) != 0 ? -EIO : 0;
 }
 
 static int play_file(const struct playing *playing, const char *path,

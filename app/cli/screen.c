@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define BOX_ROWS 4
-#define BOX_COLUMNS_MIN 13
+#define BOX_COLUMNS_MIN 9
 #define MARGIN 2
 
 static enum style lamp_style(const char *name)

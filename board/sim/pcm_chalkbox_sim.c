@@ -8,6 +8,10 @@
  * asked for. So a reader may be late, stop, or come back after an unplug, and
  * each frame it gets is the right one.
  *
+ * Frames arrive in bursts of a millisecond, as over a real card's bus. If they
+ * came singly, readers that take what is there would run after each one, and
+ * snd_pcm_htimestamp(), which looks until two looks agree, might not come back.
+ *
  * Waking: the poll descriptor is a timer of the real clock, set to the moment at
  * which avail_min frames wait to be read. Setting a timer takes back an expiry
  * that nobody has read, and one set to the past expires at once, so the timer
@@ -51,6 +55,7 @@ struct sim {
 	int64_t unplug_ns; /* this opening of the card ends then */
 	int64_t start;     /* the world's frame at the start */
 	int64_t delivered; /* frames since then, as of the last look */
+	int64_t burst;     /* frames that arrive together */
 	snd_pcm_uframes_t boundary;
 	snd_pcm_uframes_t avail_min;
 	double samples[TAPE_RUN_FRAMES * TAPE_CHANNELS_MAX];
@@ -94,6 +99,7 @@ static snd_pcm_state_t look(struct sim *sim, int64_t t_ns)
 	if (sim->io.state == SND_PCM_STATE_RUNNING) {
 		int64_t n = world_delivered(&sim->world, sim->start,
 			world_frames(&sim->world, t_ns));
+		n -= n % sim->burst;
 		if (n > sim->delivered) {
 			sim->delivered = n;
 		}
@@ -119,7 +125,8 @@ static int timer_set(struct sim *sim, int64_t t_ns)
 static int arm(struct sim *sim, int64_t read_to)
 {
 	int64_t run, to_ns;
-	int64_t last = read_to + (int64_t)sim->avail_min - 1;
+	int64_t bursts = (read_to + (int64_t)sim->avail_min + sim->burst - 1) / sim->burst;
+	int64_t last = bursts * sim->burst - 1;
 	int64_t t_ns = world_frames_ns(&sim->world,
 		world_source(&sim->world, sim->start, last, &run) + 1);
 
@@ -457,6 +464,7 @@ static int sim_open(struct sim *sim, unsigned *ret_format, struct error *error)
 		return r;
 	}
 	world_set_rate(&sim->world, tape_rate_hz(sim->tape));
+	sim->burst = tape_rate_hz(sim->tape) / 1000;
 	r = format_read(sim, ret_format, error);
 	if (r) {
 		return r;

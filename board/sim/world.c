@@ -10,10 +10,6 @@
  *
  *   world    0 . . start . . . [dead) . . . . now
  *   card             0 1 2 3           4 5 6 7
- *
- * The world moves in steps of STEP_NS, as a card's DMA does. Without it, at a
- * raised speed, no two looks would agree, and snd_pcm_htimestamp(), which looks
- * until they do, would not come back.
  */
 #include "board/sim/world.h"
 
@@ -23,7 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define STEP_NS 4000
 #define NS_PER_SECOND 1e9
 #define SECONDS_MAX 1e7 /* four months: keeps every sum far from overflow */
 #define EPOCH_MAX_NS INT64_C(4000000000000000000)
@@ -192,22 +187,18 @@ void world_set_rate(struct world *world, unsigned rate_hz)
 
 int64_t world_frames(const struct world *world, int64_t t_ns)
 {
-	int64_t step_ns = t_ns - t_ns % STEP_NS;
-
-	return (int64_t)floor((double)(step_ns - world->epoch_ns) * world->card_hz / NS_PER_SECOND);
+	return (int64_t)floor((double)(t_ns - world->epoch_ns) * world->card_hz / NS_PER_SECOND);
 }
 
 int64_t world_frames_ns(const struct world *world, int64_t frames)
 {
 	int64_t t_ns = world->epoch_ns +
 		(int64_t)ceil((double)frames / world->card_hz * NS_PER_SECOND);
-	int64_t over_ns = t_ns % STEP_NS;
 
-	if (over_ns > 0) {
-		t_ns += STEP_NS - over_ns;
+	while (world_frames(world, t_ns) < frames) {
+		t_ns++; /* a rounding short of it */
 	}
-	/* a rounding short of the boundary: one step more and it is there */
-	return world_frames(world, t_ns) < frames ? t_ns + STEP_NS : t_ns;
+	return t_ns;
 }
 
 bool world_fault(const struct world *world, enum world_fault fault, int64_t t_ns,
