@@ -52,7 +52,9 @@ JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal
 	app/journal/check.o app/journal/database.o app/journal/journal.o
 TIMELINE := app/timeline/timeline.o app/timeline/gather.o app/timeline/sums.o app/timeline/wall.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
-CLI := app/cli/main.o
+CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o press.o \
+	console.o draw.o tables.o canvas.o screen.o keys.o units.o json.o csv.o sound.o speaker.o \
+	boardlink.o wiring.o pressscript.o terminal.o)
 FIRMWARE := firmware/box.o firmware/gpio$(GPIOD).o firmware/evdev.o \
 	firmware/simboard.o firmware/debounce.o firmware/contacts.o firmware/recorder.o \
 	firmware/microphone.o firmware/listener.o firmware/ring.o firmware/sampleclock.o \
@@ -60,8 +62,12 @@ FIRMWARE := firmware/box.o firmware/gpio$(GPIOD).o firmware/evdev.o \
 	firmware/snippet.o firmware/torn.o firmware/recovery.o firmware/saver.o \
 	firmware/space.o firmware/lamps.o
 
-UNIT_TESTS := clock conffile config file scheme coding entry journal timeline
+# each is tests/unit/test_NAME.c, a cmocka program
+UNIT_TESTS := clock conffile config file scheme coding entry timeline pressscript draw \
+	sim_microphone
+# each is tests/fuzz/fuzz_NAME.c with its seeds in tests/fuzz/corpus/NAME
 FUZZERS := config scheme fold pressscript
+FUZZ_SECONDS ?= 15
 
 PROGRAMS := $(B)/chalkboxd $(B)/chalkbox $(B)/board/sim/alsa.conf
 
@@ -71,7 +77,7 @@ $(B)/chalkboxd: $(addprefix $(B)/,firmware/main.o $(FIRMWARE) $(APP))
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE)) -pthread -lm
 
-$(B)/chalkbox: $(addprefix $(B)/,$(CLI) $(TIMELINE) $(APP))
+$(B)/chalkbox: $(addprefix $(B)/,app/cli/main.o $(CLI) $(TIMELINE) $(APP))
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_CLI)) -pthread -lm
 
@@ -113,6 +119,133 @@ build/gen/default_scheme.h: app/scheme/default.scheme
 
 -include $(shell test -d $(B) && find $(B) -name '*.d')
 
+# --- the two commands ---
+
+DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite3-dev libopusenc-dev \
+	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
+	libsystemd-dev libsndfile1-dev
+DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils
+DEB_CHECK := $(DEB_DEMO) libcmocka-dev opus-tools strace python3 clang libclang-rt-dev mandoc git
+
+# Installs what is missing of the packages in $(1), and says so.
+install_missing = @missing=$$(for p in $(1); do \
+		[ "$$(dpkg-query -W -f '$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || \
+		printf '%s ' $$p; done); \
+	if [ -n "$$missing" ]; then \
+		echo "Installing what is missing: $$missing"; \
+		sudo=; [ "$$(id -u)" = 0 ] || sudo=sudo; \
+		$$sudo apt-get -qq update && DEBIAN_FRONTEND=noninteractive $$sudo apt-get -qq -y \
+			--no-install-recommends -o Dpkg::Use-Pty=0 install $$missing >/dev/null; \
+	fi
+
+demo: ## Play a spoken lesson into a simulated box, press its buttons, show the timeline
+	$(call install_missing,$(DEB_DEMO))
+	@$(MAKE) --no-print-directory demo-run
+
+demo-run: $(PROGRAMS) build/lesson/lesson.wav
+	@board/sim/demo.sh $(B) build/lesson
+
+check: ## Run every test; the last line counts them
+	$(call install_missing,$(DEB_CHECK))
+	@rm -f build/tally
+	@CHALKBOX_TALLY=$(CURDIR)/build/tally; export CHALKBOX_TALLY; status=0; \
+	for stage in check-unit check-system check-crash; do \
+		$(MAKE) --no-print-directory $$stage || status=1; \
+	done; \
+	awk '{ print "chalkbox: " $$1 " passed, " $$2 " failed, " $$3 " skipped" }' build/tally; \
+	exit $$status
+
+# A part of the tests in one profile, built first: $(call in,PROFILE,TARGET)
+in = $(MAKE) --no-print-directory PROFILE=$(1) $(2)
+
+check-unit: ## House rules, unit tests (plain, ASan+UBSan, TSan), fuzzers
+	@$(call in,release,all)
+	@tests/run --label house tests/house.sh tests/other_gpiod.sh tests/manuals.sh
+	@for p in release asan tsan; do $(call in,$$p,unit) || exit 1; done
+	@$(call in,fuzz,fuzz)
+
+SYSTEM_TESTS := $(sort $(wildcard tests/system/test_*.py))
+# whole programs under the sanitizers: the ones that go through most of the code
+SANITIZED_TESTS := tests/system/test_lesson.py tests/system/test_microphone.py
+
+check-system: ## Whole programs on the simulated board
+	@$(call in,release,all build/lesson/lesson.wav)
+	@CHALKBOX_BUILD=build/release tests/run --label system $(SYSTEM_TESTS)
+	@for p in asan tsan; do $(call in,$$p,all) && CHALKBOX_BUILD=build/$$p \
+		tests/run --label system-$$p $(SANITIZED_TESTS) || exit 1; done
+
+check-crash: ## Kills, disk errors and a full disk at every step
+	@$(call in,release,all build/lesson/lesson.wav)
+	@CHALKBOX_BUILD=build/release tests/run --label crash $(sort $(wildcard tests/crash/test_*.py))
+
+bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
+	$(call install_missing,$(DEB_CHECK))
+	@$(call in,release,all build/lesson/lesson.wav)
+	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py
+
+# --- tests ---
+
+UNITS := $(UNIT_TESTS:%=$(B)/tests/unit/test_%)
+HOUSE := $(B)/libhouse.a
+
+$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(TIMELINE) $(APP))
+	$(say) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(HOUSE)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ \
+		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SIM) $(PKGS_TEST)) -pthread -lm
+
+unit: $(UNITS) $(B)/board/sim/alsa.conf
+	@CHALKBOX_SIM_ALSA=$(abspath $(B)/board/sim/alsa.conf) \
+		tests/run --jobs 2 --label unit-$(PROFILE) $(UNITS)
+
+FUZZ_PROGRAMS := $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
+
+$(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(HOUSE)
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ \
+		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE)) -pthread -lm
+
+fuzz: $(FUZZ_PROGRAMS)
+	@tests/run --jobs 2 --label fuzz $(foreach f,$(FUZZERS),"$(B)/tests/fuzz/fuzz_$(f) \
+		-max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$(B)/ tests/fuzz/corpus/$(f)")
+
+# --- installing ---
+
+MAN := app/cli/chalkbox.1 firmware/chalkboxd.8 app/base/chalkbox.conf.5 \
+	app/scheme/chalkbox-scheme.5
+unitdir ?= $(prefix)/lib/systemd/system
+SIM_DIR := $(prefix)/lib/chalkbox
+
+install: $(PROGRAMS) ## Install programs, boards, units and manuals (DESTDIR, prefix)
+	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(SIM_DIR) \
+		$(DESTDIR)$(prefix)/share/chalkbox/board $(DESTDIR)$(prefix)/share/chalkbox/scheme \
+		$(DESTDIR)$(unitdir) $(DESTDIR)$(prefix)/lib/sysusers.d \
+		$(DESTDIR)$(prefix)/lib/tmpfiles.d $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf.d
+	install -m 755 $(B)/chalkbox $(DESTDIR)$(prefix)/bin/
+	install -m 755 $(B)/chalkboxd $(DESTDIR)$(prefix)/sbin/
+	install -m 644 $(SIM_SO) $(DESTDIR)$(SIM_DIR)/
+	sed 's|@LIB@|$(SIM_DIR)/$(notdir $(SIM_SO))|' board/sim/alsa.conf.in \
+		> $(DESTDIR)$(SIM_DIR)/alsa-sim.conf
+	install -m 644 board/*.conf $(DESTDIR)$(prefix)/share/chalkbox/board/
+	install -m 644 app/scheme/default.scheme $(DESTDIR)$(prefix)/share/chalkbox/scheme/
+	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkboxd.service.in \
+		> $(DESTDIR)$(unitdir)/chalkboxd.service
+	install -m 644 systemd/chalkbox.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/chalkbox.conf
+	install -m 644 systemd/chalkbox.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/chalkbox.conf
+	test -e $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf || \
+		install -m 644 app/base/chalkbox.conf $(DESTDIR)$(sysconfdir)/chalkbox/
+	for page in $(MAN); do \
+		install -D -m 644 $$page $(DESTDIR)$(prefix)/share/man/man$${page##*.}/$${page##*/}; \
+	done
+
+# --- the rest ---
+
+format: ## Lay out every C file as .clang-format says
+	clang-format -i $(shell git ls-files '*.c' '*.h')
+
 help: ## This list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | \
 		while IFS="$$(printf '\t')" read -r t d; do printf '  %-14s %s\n' "$$t" "$$d"; done
@@ -120,5 +253,7 @@ help: ## This list
 clean: ## Remove everything built
 	rm -rf build
 
-.PHONY: all help clean
+.PHONY: all demo demo-run check check-unit check-system check-crash unit fuzz bench install format \
+	help clean
+.SECONDARY:
 .DELETE_ON_ERROR:
