@@ -55,7 +55,9 @@ static int unreachable(const char *path, int code, struct error *error)
 	case -ENOENT:
 	case -ECONNREFUSED:
 		return error_set(error, code,
-			"%s: no simulated board there; start chalkboxd with one, or wait with --wait", path);
+			"%s: no simulated board there; start chalkboxd with one, or wait with "
+			"--wait",
+			path);
 	case -EACCES:
 		return error_set(error, code,
 			"%s: may not be opened; run as a member of its group, or as root", path);
@@ -64,8 +66,8 @@ static int unreachable(const char *path, int code, struct error *error)
 	}
 }
 
-int boardlink_open(const char *runtime, int wait_ms, struct boardlink **ret_link,
-	struct error *error)
+int boardlink_open(
+	const char *runtime, int wait_ms, struct boardlink **ret_link, struct error *error)
 {
 	int64_t deadline_ns = boardlink_deadline(wait_ms);
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -75,7 +77,8 @@ int boardlink_open(const char *runtime, int wait_ms, struct boardlink **ret_link
 	r = snprintf(address.sun_path, sizeof(address.sun_path), "%s/board.sock", runtime);
 	if (r < 0 || (size_t)r >= sizeof(address.sun_path)) {
 		return error_set(error, -ENAMETOOLONG,
-			"%s/board.sock: longer than a socket's path may be; set a shorter runtime", runtime);
+			"%s/board.sock: longer than a socket's path may be; set a shorter runtime",
+			runtime);
 	}
 	while ((r = connect_to(&address, &fd)) < 0) {
 		if ((r != -ENOENT && r != -ECONNREFUSED) || kernel_now_ns() >= deadline_ns) {

@@ -38,8 +38,8 @@ int boardlink_fd(const struct boardlink *link);
  * CLOCK_MONOTONIC. 0, -ETIMEDOUT, -ECONNRESET when the board hung up, -EINTR,
  * -EPROTO for a message nobody knows, or -errno.
  */
-int boardlink_next(struct boardlink *link, int64_t deadline_ns,
-	struct board_said *ret_said) MUST_CHECK;
+int boardlink_next(
+	struct boardlink *link, int64_t deadline_ns, struct board_said *ret_said) MUST_CHECK;
 
 /* A line became active or inactive, at a time of the program's clock. 0 or -errno. */
 int boardlink_edge(struct boardlink *link, const char *line, bool active, int64_t t_ns) MUST_CHECK;

@@ -45,17 +45,46 @@ static const struct {
 	uint32_t sign;
 	const char *ascii;
 } plain[] = {
-	{0x2581, "."}, {0x2582, ":"}, {0x2583, "-"}, {0x2584, "="}, {0x2585, "+"}, {0x2586, "*"},
-	{0x2587, "%"}, {0x2588, "#"}, /* one eighth to a full block */
-	{0x258c, "#"}, {0x2590, "#"}, /* left, right half block */
-	{0x2591, "m"}, {0x2592, "f"}, /* light, medium shade */
-	{0x25cf, "o"}, {0x25cb, "."}, /* black, white circle */
-	{0x25c6, "*"}, {0x25b2, "+"}, /* black diamond, triangle up */
-	{0x2501, "="}, {0x2500, "-"}, {0x2502, "|"}, {0x2506, ":"}, {0x254e, "!"}, {0x2573, "x"},
-	{0x250c, "+"}, {0x2510, "+"}, {0x2514, "+"}, {0x2518, "+"}, {0x251c, "|"}, {0x253c, "|"},
-	{0x252c, "+"}, {0x256d, "+"}, {0x256e, "+"}, {0x256f, "+"}, {0x2570, "+"},
-	{0x00b7, "."}, {0x00b1, "+-"}, {0x00d7, "x"}, {0x2013, "-"}, {0x2026, "..."},
-	{0x2192, "->"}, {0x221e, "inf"},
+	{0x2581, "."},
+	{0x2582, ":"},
+	{0x2583, "-"},
+	{0x2584, "="},
+	{0x2585, "+"},
+	{0x2586, "*"},
+	{0x2587, "%"},
+	{0x2588, "#"}, /* one eighth to a full block */
+	{0x258c, "#"},
+	{0x2590, "#"}, /* left, right half block */
+	{0x2591, "m"},
+	{0x2592, "f"}, /* light, medium shade */
+	{0x25cf, "o"},
+	{0x25cb, "."}, /* black, white circle */
+	{0x25c6, "*"},
+	{0x25b2, "+"}, /* black diamond, triangle up */
+	{0x2501, "="},
+	{0x2500, "-"},
+	{0x2502, "|"},
+	{0x2506, ":"},
+	{0x254e, "!"},
+	{0x2573, "x"},
+	{0x250c, "+"},
+	{0x2510, "+"},
+	{0x2514, "+"},
+	{0x2518, "+"},
+	{0x251c, "|"},
+	{0x253c, "|"},
+	{0x252c, "+"},
+	{0x256d, "+"},
+	{0x256e, "+"},
+	{0x256f, "+"},
+	{0x2570, "+"},
+	{0x00b7, "."},
+	{0x00b1, "+-"},
+	{0x00d7, "x"},
+	{0x2013, "-"},
+	{0x2026, "..."},
+	{0x2192, "->"},
+	{0x221e, "inf"},
 };
 
 struct canvas *canvas_new(const struct drawing *drawing)
@@ -82,7 +111,8 @@ int canvas_row(struct canvas *canvas)
 
 	if (canvas->rows == canvas->room && !canvas->failed) {
 		int room = canvas->room > 0 ? canvas->room * 2 : 32;
-		struct cell *cells = reallocarray(canvas->cells, (size_t)room * width, sizeof(*cells));
+		struct cell *cells =
+			reallocarray(canvas->cells, (size_t)room * width, sizeof(*cells));
 
 		if (cells == NULL) {
 			canvas->failed = true;
@@ -176,8 +206,8 @@ static int shape(const struct canvas *canvas, uint32_t sign, char ret_text[stati
 	return columns >= 0 ? columns : 1; /* a locale that does not know it */
 }
 
-static void put(struct canvas *canvas, int row, int col, enum style style, const char *sign,
-	int columns)
+static void put(
+	struct canvas *canvas, int row, int col, enum style style, const char *sign, int columns)
 {
 	struct cell *cells = &canvas->cells[(size_t)row * (size_t)canvas->drawing.width];
 	int width = canvas->drawing.width;
@@ -227,8 +257,8 @@ int canvas_text(struct canvas *canvas, int row, int col, enum style style, const
 	return col;
 }
 
-int canvas_printf(struct canvas *canvas, int row, int col, enum style style, const char *format,
-	...)
+int canvas_printf(
+	struct canvas *canvas, int row, int col, enum style style, const char *format, ...)
 {
 	char text[256];
 	va_list args;

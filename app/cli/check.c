@@ -153,7 +153,8 @@ static void check_snippet(struct check *check, const struct entry *entry, const 
 		find(check, "snippet %s: has %lld bytes, but the journal says %lld", path,
 			(long long)bytes, (long long)facts->bytes);
 	} else if (strcmp(sha256, facts->sha256) != 0) {
-		find(check, "snippet %s: its content is not what was recorded (SHA-256 differs)", path);
+		find(check, "snippet %s: its content is not what was recorded (SHA-256 differs)",
+			path);
 	} else {
 		check_sound(check, path, facts);
 	}
@@ -221,7 +222,8 @@ static int list_folder(const char *path, char ***ret_names, size_t *ret_n)
 		size_t length = strlen(name);
 		bool working = length > 5 && strcmp(name + length - 5, ".part") == 0;
 
-		if (names != NULL && !working && strcmp(name, ".") != 0 && strcmp(name, "..") != 0) {
+		if (names != NULL && !working && strcmp(name, ".") != 0 &&
+			strcmp(name, "..") != 0) {
 			names[n] = strdup(name);
 			n += names[n] != NULL;
 		}
@@ -263,7 +265,8 @@ static int check_files(struct check *check, size_t first, struct error *error)
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (r == 0 && who_names(check, names[i]) == 0) {
-			find(check, "snippet %s/%s: no entry of the journal names it", folder, names[i]);
+			find(check, "snippet %s/%s: no entry of the journal names it", folder,
+				names[i]);
 		}
 		free(names[i]);
 	}
@@ -291,7 +294,8 @@ static void check_observations(struct check *check)
 			continue;
 		}
 		if (timeline->scheme_lost) {
-			find(check, "observation %lld: its scheme is unreadable; the default stands in",
+			find(check,
+				"observation %lld: its scheme is unreadable; the default stands in",
 				(long long)id);
 		}
 		timeline_free(timeline);
@@ -325,10 +329,10 @@ static int print_json(const struct check *check)
 	for (size_t i = 0; i < check->n; i++) {
 		json_array_append_new(list, json_string(check->findings[i]));
 	}
-	json = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "format", "chalkbox-check", "version", 1,
-		"entries", (json_int_t)check->record->entries.n, "observations",
-		(json_int_t)check->n_observations, "snippets", (json_int_t)check->n_snippets, "bytes",
-		(json_int_t)check->bytes, "findings", list);
+	json = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "format", "chalkbox-check",
+		"version", 1, "entries", (json_int_t)check->record->entries.n, "observations",
+		(json_int_t)check->n_observations, "snippets", (json_int_t)check->n_snippets,
+		"bytes", (json_int_t)check->bytes, "findings", list);
 	if (json != NULL) {
 		r = json_dumpf(json, stdout, JSON_INDENT(2));
 		json_decref(json);

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 int cli_error(const char *format, ...)
 {
@@ -17,6 +18,15 @@ int cli_error(const char *format, ...)
 	va_end(args);
 	fputc('\n', stderr);
 	return CLI_FAILED;
+}
+
+int cli_unprinted(const struct cli *cli, int code)
+{
+	if (code == -EIO) {
+		return cli_error(
+			"standard output: cannot be written; what was printed is not whole");
+	}
+	return cli_error("%s: %s", cli->command->name, strerrordesc_np(-code));
 }
 
 int cli_misuse(const struct cli *cli, const char *format, ...)
@@ -37,7 +47,8 @@ int cli_misuse(const struct cli *cli, const char *format, ...)
 void cli_help(const struct command *command)
 {
 	printf("Usage: chalkbox %s%s%s\n\n%c%s.\n", command->name, *command->arguments ? " " : "",
-		command->arguments, toupper((unsigned char)command->summary[0]), command->summary + 1);
+		command->arguments, toupper((unsigned char)command->summary[0]),
+		command->summary + 1);
 	if (*command->help) {
 		printf("\n%s", command->help);
 	}
@@ -107,8 +118,8 @@ int cli_number(const struct cli *cli, const char *option, const char *text, int6
 	errno = 0;
 	value = strtoll(text, &end, 10);
 	if (errno != 0 || end == text || *end != '\0' || value < least || value > most) {
-		cli_misuse(cli, "%s is `%s`, but must be a whole number from %lld to %lld", option, text,
-			(long long)least, (long long)most);
+		cli_misuse(cli, "%s is `%s`, but must be a whole number from %lld to %lld", option,
+			text, (long long)least, (long long)most);
 		return -EINVAL;
 	}
 	*ret_value = value;

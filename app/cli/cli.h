@@ -27,7 +27,7 @@ struct command {
 	const char *arguments; /* as the usage line shows them */
 	const char *summary;
 	const char *help; /* its options, one a line, and what one must know */
-	bool json;        /* has a JSON form */
+	bool json; /* has a JSON form */
 	int (*run)(struct cli *cli, int argc, char **argv);
 };
 
@@ -35,9 +35,11 @@ extern const struct command command_observations, command_show, command_events, 
 	command_press, command_check, command_console;
 
 /* The options every command takes; stand first in its own list. */
-#define CLI_OPTIONS \
-	{"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'}, \
-		{"help", no_argument, NULL, 'h'}
+#define CLI_OPTIONS                                                                                \
+	{"config", required_argument, NULL, 'c'}, {"json", no_argument, NULL, 'j'},                \
+	{                                                                                          \
+		"help", no_argument, NULL, 'h'                                                     \
+	}
 
 #define CLI_STOP '?'
 
@@ -57,6 +59,9 @@ void cli_help(const struct command *command);
 
 /* "chalkbox: ..." on standard error. Returns CLI_FAILED. */
 int cli_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same for a command that could not print: no memory, or -EIO of the output. */
+int cli_unprinted(const struct cli *cli, int code);
 
 /* "chalkbox: COMMAND: ...; see chalkbox COMMAND --help". Returns CLI_USAGE. */
 int cli_misuse(const struct cli *cli, const char *format, ...)

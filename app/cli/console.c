@@ -108,7 +108,8 @@ static int send_edge(struct console *console, size_t key, bool active, struct er
 static int release_due(struct console *console, bool all, struct error *error)
 {
 	for (size_t i = 0; i < console->keys.n; i++) {
-		if (console->release_ns[i] != 0 && (all || console->release_ns[i] <= clock_now_ns())) {
+		if (console->release_ns[i] != 0 &&
+			(all || console->release_ns[i] <= clock_now_ns())) {
 			int r = send_edge(console, i, false, error);
 
 			console->release_ns[i] = 0;
@@ -197,8 +198,8 @@ static int take_board(struct console *console, struct error *error)
 		if (said.what == BOARD_LAMP) {
 			set_lamp(&console->screen, &said);
 		} else if (said.what == BOARD_ERROR) {
-			snprintf(console->note, sizeof(console->note), "the board: %.*s", NOTE_CHARS - 16,
-				said.text);
+			snprintf(console->note, sizeof(console->note), "the board: %.*s",
+				NOTE_CHARS - 16, said.text);
 		}
 	}
 	if (r == -ETIMEDOUT || r == -EINTR) {
@@ -209,7 +210,8 @@ static int take_board(struct console *console, struct error *error)
 		: error_set(error, r, "the board: %s", strerrordesc_np(-r));
 }
 
-static void read_microphone(struct console *console)
+/* The microphone's state, and at first whether an earlier console left it muted. */
+static void read_microphone(struct console *console, bool first)
 {
 	const struct entries *entries = &console->record.entries;
 
@@ -220,13 +222,18 @@ static void read_microphone(struct console *console)
 		if (entry->kind != ENTRY_MIC) {
 			continue;
 		}
-		console->screen.microphone_live = entry->value == MIC_LIVE || entry->value == MIC_FULL;
+		for (size_t k = 0; first && k < console->keys.n; k++) {
+			console->screen.down[k] =
+				console->keys.list[k].sticks && entry->value == MIC_MUTED;
+		}
+		console->screen.microphone_live =
+			entry->value == MIC_LIVE || entry->value == MIC_FULL;
 		if (entry_get_facts(entry, &facts) < 0) {
 			return;
 		}
 		snprintf(console->microphone, sizeof(console->microphone), "%s%s%s",
-			mic_state_name((enum mic_state)entry->value), facts.cause[0] != '\0' ? ": " : "",
-			facts.cause);
+			mic_state_name((enum mic_state)entry->value),
+			facts.cause[0] != '\0' ? ": " : "", facts.cause);
 		facts_fini(&facts);
 		return;
 	}
@@ -275,8 +282,8 @@ static void reread(struct console *console)
 	if (console->record.entries.n == console->seen) {
 		return;
 	}
+	read_microphone(console, console->seen == 0);
 	console->seen = console->record.entries.n;
-	read_microphone(console);
 	if (record_timeline(&console->record, "last", &timeline, NULL) == 0) {
 		timeline_free(console->timeline);
 		console->timeline = timeline;
@@ -381,8 +388,10 @@ static int set_up(struct console *console, struct error *error)
 		r = config_read(console->config_path, &console->config, error);
 	}
 	if (r == 0 && console->config.buttons_kind != BUTTONS_SIM) {
-		return error_set(error, -ENOTSUP, "%s: its board has real buttons; name a box with the "
-			"simulated board by --config", console->config_path);
+		return error_set(error, -ENOTSUP,
+			"%s: its board has real buttons; name a box with the "
+			"simulated board by --config",
+			console->config_path);
 	}
 	if (r == 0) {
 		r = scheme_read(console->config.scheme, &console->scheme, &text, error);

@@ -157,8 +157,8 @@ static void draw_header(struct picture *picture)
 
 static void draw_axis(struct picture *picture)
 {
-	static const int steps_s[] = {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200,
-		14400, 36000, 86400};
+	static const int steps_s[] = {
+		1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 36000, 86400};
 	size_t n = sizeof(steps_s) / sizeof(steps_s[0]), i = 0;
 	int labels, ticks;
 	int64_t step_ns;
@@ -253,8 +253,8 @@ static void draw_loudness(struct picture *picture)
 }
 
 /* Whether an open or ended bar covers the left (0) or right (1) half of a column. */
-static bool covers(const struct picture *picture, const struct timeline_event *event, int col,
-	int half)
+static bool covers(
+	const struct picture *picture, const struct timeline_event *event, int col, int half)
 {
 	int from = col_of(picture, event->t_ns, 2), to = col_of(picture, event->end_ns - 1, 2);
 	int at = col * 2 + half;
@@ -337,8 +337,8 @@ static const struct {
 /* What the microphone lane shows of a column: the worst in it, or -1 for live. */
 static int silence_of(const struct picture *picture, int col)
 {
-	static const int worst_first[] = {SILENCE_LOST, SILENCE_GAP, SILENCE_MUTED, SILENCE_FULL,
-		SILENCE_OFF};
+	static const int worst_first[] = {
+		SILENCE_LOST, SILENCE_GAP, SILENCE_MUTED, SILENCE_FULL, SILENCE_OFF};
 	const struct timeline *timeline = picture->timeline;
 	int64_t from_ns = col_begin(picture, col), to_ns = col_begin(picture, col + 1);
 
@@ -400,8 +400,8 @@ static void draw_snippets(struct picture *picture)
 	}
 }
 
-static void legend_code(struct flow *flow, const struct timeline *timeline,
-	const struct timeline_sum *sum)
+static void legend_code(
+	struct flow *flow, const struct timeline *timeline, const struct timeline_sum *sum)
 {
 	const struct code *code = sum->code;
 	enum style style = draw_code_style(timeline, code);
@@ -413,7 +413,8 @@ static void legend_code(struct flow *flow, const struct timeline *timeline,
 		struct timeline_event like = {.code = code};
 		char text[SCHEME_NAME_CHARS + 8];
 
-		if (sum->by_modifier[i] == 0 || (sum->modifiers[i][0] == '\0' && code->n_levels > 0)) {
+		if (sum->by_modifier[i] == 0 ||
+			(sum->modifiers[i][0] == '\0' && code->n_levels > 0)) {
 			continue;
 		}
 		snprintf(like.modifier, sizeof(like.modifier), "%s", sum->modifiers[i]);
@@ -454,7 +455,8 @@ static void draw_legend(struct picture *picture)
 
 		if (!seen[why]) {
 			seen[why] = true;
-			snprintf(text, sizeof(text), "%s %s", silences[why].sign, silences[why].word);
+			snprintf(text, sizeof(text), "%s %s", silences[why].sign,
+				silences[why].word);
 			draw_flow(&flow, silences[why].style, text);
 		}
 	}

@@ -9,8 +9,8 @@
 #define DRAW_WIDTH_MAX 1000
 
 /* Header, axis, lanes, list of events and counts. 0, -ENOMEM or -EIO. */
-int draw_timeline(const struct timeline *timeline, const struct drawing *drawing,
-	FILE *stream) MUST_CHECK;
+int draw_timeline(
+	const struct timeline *timeline, const struct drawing *drawing, FILE *stream) MUST_CHECK;
 
 /* The list of events and the table of counts, into rows of their own. */
 void tables_events(struct canvas *canvas, const struct timeline *timeline, int width);

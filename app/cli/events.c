@@ -74,7 +74,8 @@ static int print(const struct record *record, const char *which, bool json, stru
 		return r;
 	}
 	r = json_print(json_pack("{s:s, s:i, s:o}", "format", "chalkbox-events", "version", 1,
-		"observations", list), stdout);
+			       "observations", list),
+		stdout);
 	return r < 0 ? error_set(error, r, "events: %s", strerrordesc_np(-r)) : 0;
 }
 

@@ -51,9 +51,10 @@ static json_t *join(json_t *to, json_t *from)
 static json_t *head(const struct timeline *timeline)
 {
 	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:b, s:o}", "observation",
-		(json_int_t)timeline->observation, "id", text(timeline->id), "box", text(timeline->box),
-		"start", json_moment(&timeline->start), "length", json_seconds(timeline->length_ns),
-		"running", timeline->running, "ended_by", text(timeline->end_cause));
+		(json_int_t)timeline->observation, "id", text(timeline->id), "box",
+		text(timeline->box), "start", json_moment(&timeline->start), "length",
+		json_seconds(timeline->length_ns), "running", timeline->running, "ended_by",
+		text(timeline->end_cause));
 }
 
 json_t *json_observation(const struct timeline *timeline)
@@ -73,9 +74,10 @@ static json_t *event(const struct timeline *timeline, size_t i)
 	const struct timeline_event *event = &timeline->events[i];
 	struct moment moment = timeline_moment(timeline, event->t_ns);
 
-	return json_pack("{s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}", "number",
-		(json_int_t)i + 1, "seq", (json_int_t)event->seq, "code", event->code->name, "kind",
-		code_kind_name(event->code->kind), "time", json_seconds(event->t_ns), "end",
+	return json_pack("{s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}",
+		"number", (json_int_t)i + 1, "seq", (json_int_t)event->seq, "code",
+		event->code->name, "kind", code_kind_name(event->code->kind), "time",
+		json_seconds(event->t_ns), "end",
 		event->span ? json_seconds(event->end_ns) : json_null(), "duration",
 		event->span ? json_seconds(event->end_ns - event->t_ns) : json_null(), "modifier",
 		text(event->modifier), "open", event->open, "undone", event->undone, "snippet",
@@ -108,8 +110,8 @@ static json_t *scheme(const struct timeline *timeline)
 
 	for (size_t i = 0; i < scheme->n_codes; i++) {
 		const struct code *code = &scheme->codes[i];
-		json_t *one = json_pack("{s:s, s:o, s:s}", "name", code->name, "title", text(code->title),
-			"kind", code_kind_name(code->kind));
+		json_t *one = json_pack("{s:s, s:o, s:s}", "name", code->name, "title",
+			text(code->title), "kind", code_kind_name(code->kind));
 
 		if (json_array_append_new(codes, one) < 0) {
 			json_decref(codes);
@@ -130,8 +132,8 @@ static json_t *peaks(const struct timeline_snippet *snippet)
 			return NULL;
 		}
 	}
-	return json_pack("{s:o, s:o}", "step", json_seconds(snippet->peak_ms * NS_PER_MS), "values",
-		values);
+	return json_pack(
+		"{s:o, s:o}", "step", json_seconds(snippet->peak_ms * NS_PER_MS), "values", values);
 }
 
 static json_t *snippets(const struct timeline *timeline)
@@ -140,8 +142,8 @@ static json_t *snippets(const struct timeline *timeline)
 
 	for (size_t i = 0; i < timeline->n_snippets; i++) {
 		const struct timeline_snippet *snippet = &timeline->snippets[i];
-		json_t *one = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:o}", "number",
-			(json_int_t)i + 1, "seq", (json_int_t)snippet->seq, "from",
+		json_t *one = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:o}",
+			"number", (json_int_t)i + 1, "seq", (json_int_t)snippet->seq, "from",
 			json_seconds(snippet->from_ns), "to", json_seconds(snippet->to_ns), "file",
 			text(snippet->file), "codec", text(snippet->codec), "bytes",
 			(json_int_t)snippet->bytes, "sha256", text(snippet->sha256), "complete",
@@ -157,15 +159,18 @@ static json_t *snippets(const struct timeline *timeline)
 
 static json_t *silences(const struct timeline *timeline)
 {
-	static const char *const why[] = {[SILENCE_GAP] = "gap", [SILENCE_MUTED] = "muted",
-		[SILENCE_LOST] = "lost", [SILENCE_OFF] = "off", [SILENCE_FULL] = "full"};
+	static const char *const why[] = {[SILENCE_GAP] = "gap",
+		[SILENCE_MUTED] = "muted",
+		[SILENCE_LOST] = "lost",
+		[SILENCE_OFF] = "off",
+		[SILENCE_FULL] = "full"};
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < timeline->n_silences; i++) {
 		const struct timeline_silence *silence = &timeline->silences[i];
-		json_t *one = json_pack("{s:o, s:o, s:s, s:o}", "from", json_seconds(silence->from_ns),
-			"to", json_seconds(silence->to_ns), "why", why[silence->why], "cause",
-			text(silence->cause));
+		json_t *one = json_pack("{s:o, s:o, s:s, s:o}", "from",
+			json_seconds(silence->from_ns), "to", json_seconds(silence->to_ns), "why",
+			why[silence->why], "cause", text(silence->cause));
 
 		if (json_array_append_new(list, one) < 0) {
 			json_decref(list);
@@ -182,7 +187,8 @@ static json_t *cues(const struct timeline *timeline)
 	for (size_t i = 0; i < timeline->n_cues; i++) {
 		const struct timeline_cue *cue = &timeline->cues[i];
 		json_t *one = json_pack("{s:I, s:o, s:o}", "seq", (json_int_t)cue->seq, "time",
-			json_seconds(cue->t_ns), "code", cue->code != NULL ? text(cue->code->name) : json_null());
+			json_seconds(cue->t_ns), "code",
+			cue->code != NULL ? text(cue->code->name) : json_null());
 
 		if (json_array_append_new(list, one) < 0) {
 			json_decref(list);
@@ -215,7 +221,7 @@ static json_t *modifiers(const struct timeline_sum *sum)
 
 	for (size_t i = 0; i < sum->n_modifiers; i++) {
 		if (json_object_set_new(counts, sum->modifiers[i],
-			json_integer((json_int_t)sum->by_modifier[i])) < 0) {
+			    json_integer((json_int_t)sum->by_modifier[i])) < 0) {
 			json_decref(counts);
 			return NULL;
 		}
@@ -230,9 +236,10 @@ static json_t *sums(const struct timeline *timeline)
 	for (size_t i = 0; i < timeline->n_sums; i++) {
 		const struct timeline_sum *sum = &timeline->sums[i];
 		bool spans = sum->spans > 0;
-		json_t *one = json_pack("{s:s, s:I, s:o, s:I, s:o, s:o, s:o, s:o}", "code", sum->code->name,
-			"count", (json_int_t)sum->count, "by_modifier", modifiers(sum), "spans",
-			(json_int_t)sum->spans, "total", json_seconds(sum->total_ns), "shortest",
+		json_t *one = json_pack("{s:s, s:I, s:o, s:I, s:o, s:o, s:o, s:o}", "code",
+			sum->code->name, "count", (json_int_t)sum->count, "by_modifier",
+			modifiers(sum), "spans", (json_int_t)sum->spans, "total",
+			json_seconds(sum->total_ns), "shortest",
 			spans ? json_seconds(sum->shortest_ns) : json_null(), "median",
 			spans ? json_seconds(sum->median_ns) : json_null(), "longest",
 			spans ? json_seconds(sum->longest_ns) : json_null());
@@ -247,14 +254,17 @@ static json_t *sums(const struct timeline *timeline)
 
 json_t *json_timeline(const struct timeline *timeline)
 {
-	json_t *json = join(head(timeline),
+	json_t *json = json_pack("{s:s, s:i}", "format", "chalkbox-timeline", "version", 1);
+
+	json = join(json, head(timeline));
+	json = join(json,
 		json_pack("{s:o, s:o, s:o}", "scheme", scheme(timeline), "events", events(timeline),
 			"sums", sums(timeline)));
 
-	json = join(json,
+	return join(json,
 		json_pack("{s:o, s:o, s:o, s:o}", "snippets", snippets(timeline), "silences",
-			silences(timeline), "cues", cues(timeline), "loudness", loudness(timeline)));
-	return join(json, json_pack("{s:s, s:i}", "format", "chalkbox-timeline", "version", 1));
+			silences(timeline), "cues", cues(timeline), "loudness",
+			loudness(timeline)));
 }
 
 int json_print(json_t *json, FILE *stream)

@@ -11,10 +11,10 @@
 struct key {
 	char line[CONFIG_NAME_CHARS];
 	char name[CONFIG_NAME_CHARS]; /* of the code on it, else the button's */
-	const struct code *code;      /* borrowed from the scheme; NULL for none */
-	bool sticks;                  /* a switch: one press on, the next off */
-	char digit, letter;           /* '\0' where none was left */
-	int64_t hold_ns;              /* how long its capital letter holds it */
+	const struct code *code; /* borrowed from the scheme; NULL for none */
+	bool sticks; /* a switch: one press on, the next off */
+	char digit, letter; /* '\0' where none was left */
+	int64_t hold_ns; /* how long its capital letter holds it */
 };
 
 struct keys {

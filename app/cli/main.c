@@ -30,6 +30,7 @@
 #include "app/base/config.h"
 #include "app/cli/cli.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,7 +51,8 @@ static const struct command *const commands[] = {
 static void usage(void)
 {
 	printf("Usage: chalkbox [--config FILE] [--json] COMMAND ...\n\n"
-	       "What a Chalkbox recorded: observed lessons, their events, the sound around them.\n\n");
+	       "What a Chalkbox recorded: observed lessons, their events, the sound around "
+	       "them.\n\n");
 	for (size_t i = 0; i < COMMANDS; i++) {
 		printf("  %-14s %s\n", commands[i]->name, commands[i]->summary);
 	}
@@ -135,7 +137,7 @@ int main(int argc, char **argv)
 	setlocale(LC_CTYPE, "");
 	status = run(argc, argv);
 	if ((fflush(stdout) != 0 || ferror(stdout)) && status == CLI_FINE) {
-		return cli_error("standard output: %m; what was printed is not whole");
+		return cli_unprinted(NULL, -EIO);
 	}
 	return status;
 }

@@ -37,7 +37,8 @@ static void print_row(struct canvas *canvas, const struct timeline *timeline)
 	snprintf(text, sizeof(text), "%lld", (long long)timeline->observation);
 	canvas_right(canvas, row, 4, STYLE_BOLD, text);
 	if (timeline->start.known) {
-		snprintf(text, sizeof(text), "%s %s", units_wall_short(timeline->start.realtime_ns, one),
+		snprintf(text, sizeof(text), "%s %s",
+			units_wall_short(timeline->start.realtime_ns, one),
 			units_uncertainty(timeline->start.uncertainty_ns, two));
 		canvas_text(canvas, row, 6, STYLE_PLAIN, text);
 	} else {
@@ -48,7 +49,8 @@ static void print_row(struct canvas *canvas, const struct timeline *timeline)
 	canvas_right(canvas, row, 51, STYLE_PLAIN, text);
 	snprintf(text, sizeof(text), "%zu", timeline->n_snippets);
 	canvas_right(canvas, row, 60, STYLE_PLAIN, text);
-	canvas_text(canvas, row, 62, timeline->running ? STYLE_GREEN : STYLE_PLAIN, end_word(timeline));
+	canvas_text(
+		canvas, row, 62, timeline->running ? STYLE_GREEN : STYLE_PLAIN, end_word(timeline));
 	canvas_text(canvas, row, 73, STYLE_DIM, timeline->scheme.name);
 }
 
@@ -125,8 +127,9 @@ static int print_json(const struct record *record)
 		json_decref(list);
 		return r;
 	}
-	return json_print(json_pack("{s:s, s:i, s:o}", "format", "chalkbox-observations", "version", 1,
-		"observations", list), stdout);
+	return json_print(json_pack("{s:s, s:i, s:o}", "format", "chalkbox-observations", "version",
+				  1, "observations", list),
+		stdout);
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -149,5 +152,5 @@ static int run(struct cli *cli, int argc, char **argv)
 	}
 	r = cli->json ? print_json(&record) : print_table(&record);
 	record_close(&record);
-	return r < 0 ? cli_error("observations: %s", strerrordesc_np(-r)) : CLI_FINE;
+	return r < 0 ? cli_unprinted(cli, r) : CLI_FINE;
 }

@@ -36,8 +36,8 @@ struct playing {
 	bool all, json;
 };
 
-static int find_event(const struct timeline *timeline, const char *which, size_t *ret_at,
-	struct error *error)
+static int find_event(
+	const struct timeline *timeline, const char *which, size_t *ret_at, struct error *error)
 {
 	bool by_seq = *which == '@';
 	const char *digits = by_seq ? which + 1 : which;
@@ -48,13 +48,15 @@ static int find_event(const struct timeline *timeline, const char *which, size_t
 	number = strtoll(digits, &end, 10);
 	if (errno != 0 || end == digits || *end != '\0' || number <= 0) {
 		return error_set(error, -EINVAL,
-			"`%s` is no event; give its number in `chalkbox show`, or @ and a journal entry's",
+			"`%s` is no event; give its number in `chalkbox show`, or @ and a journal "
+			"entry's",
 			which);
 	}
 	if (!by_seq) {
 		if ((unsigned long long)number > timeline->n_events) {
-			return error_set(error, -ENOENT, "event %s: there %s only %zu in observation %lld",
-				which, timeline->n_events == 1 ? "is" : "are", timeline->n_events,
+			return error_set(error, -ENOENT,
+				"event %s: there %s only %zu in observation %lld", which,
+				timeline->n_events == 1 ? "is" : "are", timeline->n_events,
 				(long long)timeline->observation);
 		}
 		*ret_at = (size_t)number - 1;
@@ -66,8 +68,8 @@ static int find_event(const struct timeline *timeline, const char *which, size_t
 			return 0;
 		}
 	}
-	return error_set(error, -ENOENT, "event %s: no event of observation %lld began there", which,
-		(long long)timeline->observation);
+	return error_set(error, -ENOENT, "event %s: no event of observation %lld began there",
+		which, (long long)timeline->observation);
 }
 
 /* The snippet's file is what the journal says it is. */
@@ -78,8 +80,8 @@ static int verify(const char *path, const struct timeline_snippet *snippet, stru
 	int r = file_sha256(AT_FDCWD, path, sha256, &bytes);
 
 	if (r < 0) {
-		return error_set(error, r, "%s: %s; `chalkbox check` tells what else is missing", path,
-			strerrordesc_np(-r));
+		return error_set(error, r, "%s: %s; `chalkbox check` tells what else is missing",
+			path, strerrordesc_np(-r));
 	}
 	if (bytes != snippet->bytes || strcmp(sha256, snippet->sha256) != 0) {
 		return error_set(error, -EBADMSG,
@@ -96,16 +98,18 @@ static int say(const struct playing *playing, const struct timeline_event *event
 	int r;
 
 	if (!playing->json) {
-		printf("event %zu, %s%s%s at %s: %s of sound from %s on\n", at + 1, event->code->name,
-			event->modifier[0] != '\0' ? " " : "", event->modifier,
-			units_time(event->t_ns, 1, time), units_length(snippet->to_ns - from_ns, length),
+		printf("event %zu, %s%s%s at %s: %s of sound from %s on\n", at + 1,
+			event->code->name, event->modifier[0] != '\0' ? " " : "", event->modifier,
+			units_time(event->t_ns, 1, time),
+			units_length(snippet->to_ns - from_ns, length),
 			units_time(from_ns, 1, from));
 		return fflush(stdout) != 0 ? -errno : 0;
 	}
 	json = json_pack("{s:s, s:i, s:I, s:I, s:s, s:o, s:o, s:o}", "format", "chalkbox-play",
-		"version", 1, "event", (json_int_t)at + 1, "snippet", (json_int_t)event->snippet + 1,
-		"file", snippet->file, "time", json_seconds(event->t_ns), "from",
-		json_seconds(from_ns), "to", json_seconds(snippet->to_ns));
+		"version", 1, "event", (json_int_t)at + 1, "snippet",
+		(json_int_t)event->snippet + 1, "file", snippet->file, "time",
+		json_seconds(event->t_ns), "from", json_seconds(from_ns), "to",
+		json_seconds(snippet->to_ns));
 	r = json_print(json, stdout);
 	return r < 0 ? r : fflush(stdout) != 0 ? -EIO : 0;
 }
@@ -124,8 +128,8 @@ static int play_file(const struct playing *playing, const char *path,
 	if (r < 0) {
 		return r;
 	}
-	r = sound_seek(sound, (from_ns - snippet->from_ns) / 1000 * (SOUND_RATE_HZ / 1000) / 1000,
-		error);
+	r = sound_seek(
+		sound, (from_ns - snippet->from_ns) / 1000 * (SOUND_RATE_HZ / 1000) / 1000, error);
 	if (r == 0) {
 		r = say(playing, event, at, from_ns, snippet);
 		if (r < 0) {
@@ -157,12 +161,14 @@ static int play(const struct record *record, const struct playing *playing, stru
 	}
 	event = &timeline->events[at];
 	if (event->snippet < 0) {
-		r = error_set(error, -ENOENT, "event %s: no sound was kept around it; `chalkbox show %s` "
-			"tells what the microphone did", playing->event, playing->which);
+		r = error_set(error, -ENOENT,
+			"event %s: no sound was kept around it; `chalkbox show %s` "
+			"tells what the microphone did",
+			playing->event, playing->which);
 		goto out;
 	}
-	r = record_snippet_path(record, timeline->snippets[event->snippet].file, sizeof(path), path,
-		error);
+	r = record_snippet_path(
+		record, timeline->snippets[event->snippet].file, sizeof(path), path, error);
 	if (r == 0) {
 		r = verify(path, &timeline->snippets[event->snippet], error);
 	}
@@ -193,7 +199,8 @@ static int run(struct cli *cli, int argc, char **argv)
 		switch (option) {
 		case 'l':
 			if (press_seconds(optarg, &playing.lead_ns) < 0) {
-				return cli_misuse(cli, "--lead is `%s`, but must be seconds, as in 2 or 0.5",
+				return cli_misuse(cli,
+					"--lead is `%s`, but must be seconds, as in 2 or 0.5",
 					optarg);
 			}
 			break;
@@ -211,7 +218,8 @@ static int run(struct cli *cli, int argc, char **argv)
 		}
 	}
 	if (argc - optind != 2) {
-		return cli_misuse(cli, "takes an observation and one of its events, as in `last 3`");
+		return cli_misuse(
+			cli, "takes an observation and one of its events, as in `last 3`");
 	}
 	if (playing.device != NULL && playing.out != NULL) {
 		return cli_misuse(cli, "--device and --out exclude each other");

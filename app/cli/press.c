@@ -56,14 +56,14 @@ static double script_seconds(int64_t t_ns, int64_t zero_ns)
 	return (double)(t_ns - zero_ns) / 1e9;
 }
 
-static int print_lamp(const struct pressing *pressing, const struct board_said *said,
-	int64_t zero_ns)
+static int print_lamp(
+	const struct pressing *pressing, const struct board_said *said, int64_t zero_ns)
 {
 	double seconds = script_seconds(said->t_ns, zero_ns);
 
 	if (pressing->json) {
-		json_t *json = json_pack("{s:f, s:s, s:b, s:I}", "time", seconds, "lamp", said->name, "on",
-			said->on, "t_ns", (json_int_t)said->t_ns);
+		json_t *json = json_pack("{s:f, s:s, s:b, s:I}", "time", seconds, "lamp",
+			said->name, "on", said->on, "t_ns", (json_int_t)said->t_ns);
 
 		if (json == NULL) {
 			return -ENOMEM;
@@ -96,13 +96,15 @@ static int hear(const struct pressing *pressing, int64_t deadline_ns, bool until
 			continue;
 		}
 		if (r == -ECONNRESET) {
-			return error_set(error, r, "the board hung up; chalkboxd's messages tell why");
+			return error_set(
+				error, r, "the board hung up; chalkboxd's messages tell why");
 		}
 		if (r < 0) {
 			return error_set(error, r, "the board: %s", strerrordesc_np(-r));
 		}
 		if (said.what == BOARD_ERROR) {
-			return error_set(error, -EPROTO, "the board did not understand: %s", said.text);
+			return error_set(
+				error, -EPROTO, "the board did not understand: %s", said.text);
 		}
 		if (said.what == BOARD_READY && until_ready) {
 			return 0;
@@ -110,7 +112,8 @@ static int hear(const struct pressing *pressing, int64_t deadline_ns, bool until
 		if (said.what == BOARD_LAMP && pressing->lamps) {
 			r = print_lamp(pressing, &said, zero_ns);
 			if (r < 0) {
-				return error_set(error, r, "standard output: %s", strerrordesc_np(-r));
+				return error_set(
+					error, r, "standard output: %s", strerrordesc_np(-r));
 			}
 		}
 	}
@@ -133,8 +136,10 @@ static int resolve(struct pressing *pressing, const struct config *config, struc
 
 		r = wiring_line(config, &scheme, script->list[i].line, &line, error);
 		if (r < 0) {
-			return pressing->name == NULL ? r
-				: error_prefix(error, r, "%s:%d", pressing->name, script->list[i].number);
+			return pressing->name == NULL
+				? r
+				: error_prefix(error, r, "%s:%d", pressing->name,
+					  script->list[i].number);
 		}
 		snprintf(script->list[i].line, sizeof(script->list[i].line), "%s", line);
 	}
@@ -160,7 +165,8 @@ static int send_all(const struct pressing *pressing, int64_t zero_ns, struct err
 		}
 		last_ns = t_ns;
 	}
-	r = hear(pressing, clock_to_kernel_ns(last_ns + pressing->linger_ns), false, zero_ns, error);
+	r = hear(
+		pressing, clock_to_kernel_ns(last_ns + pressing->linger_ns), false, zero_ns, error);
 	if (r != -ETIMEDOUT) {
 		return r;
 	}
@@ -183,12 +189,15 @@ static int press(struct pressing *pressing, const char *config_path, struct erro
 		return r;
 	}
 	if (config.buttons_kind != BUTTONS_SIM) {
-		return error_set(error, -ENOTSUP, "%s: its board has real buttons; press those, or name a "
-			"box with the simulated board by --config", config_path);
+		return error_set(error, -ENOTSUP,
+			"%s: its board has real buttons; press those, or name a "
+			"box with the simulated board by --config",
+			config_path);
 	}
 	r = resolve(pressing, &config, error);
 	if (r == 0) {
-		r = boardlink_open(config.runtime, pressing->wait ? WAIT_MS : 0, &pressing->link, error);
+		r = boardlink_open(
+			config.runtime, pressing->wait ? WAIT_MS : 0, &pressing->link, error);
 	}
 	if (r < 0) {
 		return r;
@@ -196,7 +205,8 @@ static int press(struct pressing *pressing, const char *config_path, struct erro
 	zero_ns = clock_epoch_ns();
 	r = hear(pressing, boardlink_deadline(READY_MS), true, zero_ns, error);
 	if (r == -ETIMEDOUT) {
-		return error_set(error, r, "the board did not say that it is ready; is chalkboxd stuck?");
+		return error_set(
+			error, r, "the board did not say that it is ready; is chalkboxd stuck?");
 	}
 	if (r < 0) {
 		return r;
@@ -249,7 +259,8 @@ static int read_script(struct pressing *pressing, const char *path, struct error
 	bool input = strcmp(path, "-") == 0;
 	char *text;
 	size_t bytes;
-	int r = input ? read_input(&text, &bytes) : file_read(path, SCRIPT_BYTES_MAX, &text, &bytes);
+	int r = input ? read_input(&text, &bytes)
+		      : file_read(path, SCRIPT_BYTES_MAX, &text, &bytes);
 
 	pressing->name = input ? "standard input" : path;
 	if (r < 0) {
@@ -301,7 +312,8 @@ static int run(struct cli *cli, int argc, char **argv)
 		case 'o':
 			hold = optarg;
 			if (press_seconds(optarg, &hold_ns) < 0) {
-				return cli_misuse(cli, "--hold is `%s`, but must be seconds, as in 2 or 0.5",
+				return cli_misuse(cli,
+					"--hold is `%s`, but must be seconds, as in 2 or 0.5",
 					optarg);
 			}
 			break;
@@ -316,7 +328,8 @@ static int run(struct cli *cli, int argc, char **argv)
 			break;
 		case 'i':
 			if (press_seconds(optarg, &pressing.linger_ns) < 0) {
-				return cli_misuse(cli, "--linger is `%s`, but must be seconds, as in 2 or 0.5",
+				return cli_misuse(cli,
+					"--linger is `%s`, but must be seconds, as in 2 or 0.5",
 					optarg);
 			}
 			break;

@@ -105,38 +105,39 @@ static int parse_line(struct pressscript *script, const char *line, size_t n, co
 	}
 	if (found == -EINVAL) {
 		return error_set(error, -EINVAL,
-			"%s:%d: holds a control character; a line is `SECONDS LINE press|release`", name,
-			number);
+			"%s:%d: holds a control character; a line is `SECONDS LINE press|release`",
+			name, number);
 	}
 	if (found != WORDS) {
 		return error_set(error, -EINVAL,
-			"%s:%d: has %d word%s; a line is `SECONDS LINE press|release`", name, number,
-			found, found == 1 ? "" : "s");
+			"%s:%d: has %d word%s; a line is `SECONDS LINE press|release`", name,
+			number, found, found == 1 ? "" : "s");
 	}
 	if (press_seconds(words[0], &step.t_ns) < 0) {
 		return error_set(error, -EINVAL,
-			"%s:%d: `%s` is no time; write seconds from 0 to %d, as in 12 or 12.345", name,
-			number, words[0], PRESSSCRIPT_SECONDS_MAX);
+			"%s:%d: `%s` is no time; write seconds from 0 to %d, as in 12 or 12.345",
+			name, number, words[0], PRESSSCRIPT_SECONDS_MAX);
 	}
 	if (script->n > 0 && step.t_ns < script->list[script->n - 1].t_ns) {
 		return error_set(error, -EINVAL,
-			"%s:%d: `%s` lies before line %d; order the lines by their seconds", name, number,
-			words[0], script->list[script->n - 1].number);
+			"%s:%d: `%s` lies before line %d; order the lines by their seconds", name,
+			number, words[0], script->list[script->n - 1].number);
 	}
 	if (strlen(words[1]) >= sizeof(step.line)) {
-		return error_set(error, -EINVAL, "%s:%d: `%s` is too long for a line; %zu letters are most",
-			name, number, words[1], sizeof(step.line) - 1);
+		return error_set(error, -EINVAL,
+			"%s:%d: `%s` is too long for a line; %zu letters are most", name, number,
+			words[1], sizeof(step.line) - 1);
 	}
 	memcpy(step.line, words[1], strlen(words[1]) + 1);
 	if (strcmp(words[2], "press") == 0) {
 		step.press = true;
 	} else if (strcmp(words[2], "release") != 0) {
-		return error_set(error, -EINVAL, "%s:%d: `%s` is neither `press` nor `release`", name,
-			number, words[2]);
+		return error_set(error, -EINVAL, "%s:%d: `%s` is neither `press` nor `release`",
+			name, number, words[2]);
 	}
 	if (script->n >= PRESSSCRIPT_STEPS_MAX) {
-		return error_set(error, -EINVAL, "%s:%d: more than %d steps; split the script", name,
-			number, PRESSSCRIPT_STEPS_MAX);
+		return error_set(error, -EINVAL, "%s:%d: more than %d steps; split the script",
+			name, number, PRESSSCRIPT_STEPS_MAX);
 	}
 	return add(script, &step);
 }

@@ -16,14 +16,18 @@ static int explain(const char *state, int code, struct error *error)
 	switch (code) {
 	case -ENOENT:
 		return error_set(error, code,
-			"%s: no journal there; start chalkboxd, or name the right box with --config", state);
+			"%s: no journal there; start chalkboxd, or name the right box with "
+			"--config",
+			state);
 	case -EACCES:
 	case -EPERM:
 		return error_set(error, code,
 			"%s: may not be read; run as a member of its group, or as root", state);
 	case -EUCLEAN:
-		return error_set(error, code, "%s; start chalkboxd: it sets the damaged one aside and "
-			"begins anew, keeping both", inner.text);
+		return error_set(error, code,
+			"%s; start chalkboxd: it sets the damaged one aside and "
+			"begins anew, keeping both",
+			inner.text);
 	case -EPROTO:
 		return error_set(error, code, "%s; bring this program up to date", inner.text);
 	default:
@@ -41,7 +45,8 @@ int record_open(const char *config_path, struct record *ret_record, struct error
 	r = config_read(config_path, &ret_record->config, error);
 	if (r == -ENOENT && access(config_path, F_OK) != 0) {
 		return error_set(error, r,
-			"%s: no configuration there; name one with --config or CHALKBOX_CONFIG", config_path);
+			"%s: no configuration there; name one with --config or CHALKBOX_CONFIG",
+			config_path);
 	}
 	if (r < 0) {
 		return r;
@@ -90,7 +95,8 @@ int record_timeline(const struct record *record, const char *which, struct timel
 		observation = last_observation(entries);
 		if (observation == 0) {
 			return error_set(error, -ENOENT,
-				"last: nothing was observed yet; the lesson button begins an observation");
+				"last: nothing was observed yet; the lesson button begins an "
+				"observation");
 		}
 	} else {
 		char *end;
@@ -99,7 +105,8 @@ int record_timeline(const struct record *record, const char *which, struct timel
 		observation = strtoll(which, &end, 10);
 		if (errno != 0 || end == which || *end != '\0' || observation <= 0) {
 			return error_set(error, -EINVAL,
-				"`%s` is no observation; give a number from `chalkbox observations`, or `last`",
+				"`%s` is no observation; give a number from `chalkbox "
+				"observations`, or `last`",
 				which);
 		}
 	}
@@ -117,8 +124,10 @@ int record_snippet_path(const struct record *record, const char *file, size_t ro
 	int r;
 
 	if (*file == '\0' || *file == '.' || strchr(file, '/') != NULL) {
-		return error_set(error, -EINVAL, "the journal names a snippet's file `%s`, outside of its "
-			"folder; `chalkbox check` tells more", file);
+		return error_set(error, -EINVAL,
+			"the journal names a snippet's file `%s`, outside of its "
+			"folder; `chalkbox check` tells more",
+			file);
 	}
 	r = file_path(ret_path, room, "%s/snippets/%s", record->config.state, file);
 	return r < 0 ? error_set(error, r, "%s: the path is too long", record->config.state) : 0;
@@ -126,6 +135,7 @@ int record_snippet_path(const struct record *record, const char *file, size_t ro
 
 void record_say_empty(void)
 {
-	printf("Nothing was observed yet. Press the box's lesson button: an observation begins, and\n"
+	printf("Nothing was observed yet. Press the box's lesson button: an observation begins, "
+	       "and\n"
 	       "appears here.\n");
 }

@@ -16,8 +16,7 @@ struct record {
  * Reads the configuration and the journal it names. 0, or a negative code with
  * an explanation; record_close() in either case. Blocks on disk.
  */
-int record_open(const char *config_path, struct record *ret_record,
-	struct error *error) MUST_CHECK;
+int record_open(const char *config_path, struct record *ret_record, struct error *error) MUST_CHECK;
 void record_close(struct record *record);
 
 /* Reads what was appended since. 0 or -errno with an explanation. */

@@ -29,8 +29,8 @@ static enum style lamp_style(const char *name)
 /* What a lamp tells, for those who do not know the grammar yet. */
 static const char *lamp_meaning(const char *name)
 {
-	static const char *const known[][2] = {{"red", "microphone"}, {"green", "observation"},
-		{"amber", "attention"}};
+	static const char *const known[][2] = {
+		{"red", "microphone"}, {"green", "observation"}, {"amber", "attention"}};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
 		if (strcmp(known[i][0], name) == 0) {
@@ -92,8 +92,8 @@ static void paint_lamps(struct canvas *canvas, const struct screen *screen)
 		}
 		frame(canvas, row, col, 5, 3, style);
 		canvas_text(canvas, row + 1, col + 2, style, lamp->on ? "●" : "○");
-		end = canvas_text(canvas, row + 1, col + 6, lamp->on ? STYLE_BOLD : STYLE_PLAIN,
-			lamp->name);
+		end = canvas_text(
+			canvas, row + 1, col + 6, lamp->on ? STYLE_BOLD : STYLE_PLAIN, lamp->name);
 		other = canvas_text(canvas, row + 2, col + 6, STYLE_DIM, lamp_meaning(lamp->name));
 		col = (other > end ? other : end) + 2;
 	}
@@ -118,8 +118,8 @@ static void paint_state(struct canvas *canvas, const struct screen *screen)
 	canvas_row(canvas);
 }
 
-static void paint_button(struct canvas *canvas, const struct screen *screen, size_t i, int row,
-	int col, int columns)
+static void paint_button(
+	struct canvas *canvas, const struct screen *screen, size_t i, int row, int col, int columns)
 {
 	const struct key *key = &screen->keys->list[i];
 	const struct screen_lamp *lamp = lamp_of(screen, key->name);
@@ -141,7 +141,8 @@ static void paint_button(struct canvas *canvas, const struct screen *screen, siz
 		canvas_text(canvas, row + 1, col + columns - 3, lamp->on ? STYLE_AMBER : STYLE_DIM,
 			lamp->on ? "●" : "○");
 	}
-	canvas_text(canvas, row + 2, col + 2, screen->down[i] ? STYLE_BOLD : STYLE_PLAIN, key->name);
+	canvas_text(
+		canvas, row + 2, col + 2, screen->down[i] ? STYLE_BOLD : STYLE_PLAIN, key->name);
 }
 
 static void paint_buttons(struct canvas *canvas, const struct screen *screen, int width)
@@ -176,8 +177,8 @@ static void paint_event(struct canvas *canvas, const struct timeline *timeline, 
 		units_time(event->t_ns, 1, text));
 	canvas_text(canvas, row, 13, event->undone ? STYLE_DIM : style, draw_event_sign(event));
 	col = canvas_text(canvas, row, 15, event->undone ? STYLE_STRUCK : style, event->code->name);
-	col = canvas_text(canvas, row, col + 1, event->undone ? STYLE_STRUCK : STYLE_PLAIN,
-		event->modifier);
+	col = canvas_text(
+		canvas, row, col + 1, event->undone ? STYLE_STRUCK : STYLE_PLAIN, event->modifier);
 	if (event->undone) {
 		canvas_text(canvas, row, col + 1, STYLE_DIM, "taken back");
 	} else if (event->open) {

@@ -19,10 +19,10 @@ struct screen {
 	struct screen_lamp lamps[CONFIG_LINES_MAX];
 	size_t n_lamps;
 	const struct timeline *timeline; /* the newest observation; NULL for none yet */
-	int64_t running_ns;              /* how long it has been going on; -1: it is not */
-	const char *microphone;          /* its state in a word */
+	int64_t running_ns; /* how long it has been going on; -1: it is not */
+	const char *microphone; /* its state in a word */
 	bool microphone_live;
-	const char *note;                /* what the user should know; "" for nothing */
+	const char *note; /* what the user should know; "" for nothing */
 };
 
 /* Paints @rows x @width, over what was there. 0, -ENOMEM or -EIO. */

@@ -5,7 +5,6 @@
 #include "app/cli/terminal.h"
 
 #include <errno.h>
-#include <string.h>
 
 static int run(struct cli *cli, int argc, char **argv);
 
@@ -38,7 +37,7 @@ static int print(const struct cli *cli, const char *which, const struct drawing 
 	r = cli->json ? json_print(json_timeline(timeline), stdout)
 		      : draw_timeline(timeline, drawing, stdout);
 	timeline_free(timeline);
-	return r < 0 ? cli_error("show: %s", strerrordesc_np(-r)) : CLI_FINE;
+	return r < 0 ? cli_unprinted(cli, r) : CLI_FINE;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -58,7 +57,8 @@ static int run(struct cli *cli, int argc, char **argv)
 	while ((option = cli_option(cli, argc, argv, options)) != -1) {
 		switch (option) {
 		case 'w':
-			if (cli_number(cli, "--width", optarg, DRAW_WIDTH_MIN, DRAW_WIDTH_MAX, &width) < 0) {
+			if (cli_number(cli, "--width", optarg, DRAW_WIDTH_MIN, DRAW_WIDTH_MAX,
+				    &width) < 0) {
 				return CLI_USAGE;
 			}
 			drawing.width = (int)width;

@@ -55,7 +55,7 @@ int sound_open(const char *path, struct sound **ret_sound, struct error *error)
 	if (sound->file == NULL || sound_frames(sound) < 0) {
 		sound_close(sound);
 		return code == OP_EFAULT ? error_set(error, -ENOMEM, "%s: out of memory", path)
-			: error_set(error, -EBADMSG, "%s: %s", path, reason(code));
+					 : error_set(error, -EBADMSG, "%s: %s", path, reason(code));
 	}
 	*ret_sound = sound;
 	return 0;
@@ -99,7 +99,8 @@ int sound_read(struct sound *sound, int16_t *ret_samples, int room, struct error
 		return error_set(error, -EBADMSG, "%s: %s", sound->path, reason(frames));
 	}
 	if (frames > 0 && op_channel_count(sound->file, link) != channels) {
-		return error_set(error, -EBADMSG, "%s: its number of channels changes", sound->path);
+		return error_set(
+			error, -EBADMSG, "%s: its number of channels changes", sound->path);
 	}
 	return frames;
 }

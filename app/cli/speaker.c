@@ -50,8 +50,8 @@ static int pour(struct sound *sound, int fd, int64_t *ret_frames, struct error *
 	return 0;
 }
 
-static int spawn_aplay(int channels, const char *device, int input, pid_t *ret_pid,
-	struct error *error)
+static int spawn_aplay(
+	int channels, const char *device, int input, pid_t *ret_pid, struct error *error)
 {
 	char rate[16], count[16];
 	const char *argv[] = {"aplay", "-q", "-t", "raw", "-f", "S16_LE", "-r", rate, "-c", count,
@@ -75,14 +75,15 @@ static int spawn_aplay(int channels, const char *device, int input, pid_t *ret_p
 		posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
 		r = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
 		if (r == 0) {
-			r = posix_spawnp(ret_pid, "aplay", &actions, &attributes, (char *const *)argv,
-				environ);
+			r = posix_spawnp(ret_pid, "aplay", &actions, &attributes,
+				(char *const *)argv, environ);
 		}
 		posix_spawnattr_destroy(&attributes);
 	}
 	posix_spawn_file_actions_destroy(&actions);
 	if (r == ENOENT) {
-		return error_set(error, -r, "aplay: not found; install alsa-utils, or write the sound "
+		return error_set(error, -r,
+			"aplay: not found; install alsa-utils, or write the sound "
 			"into a file with --out");
 	}
 	return r != 0 ? error_set(error, -r, "aplay: %s", strerrordesc_np(r)) : 0;
@@ -109,7 +110,8 @@ int speaker_play(struct sound *sound, const char *device, struct error *error)
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
 	}
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-		return error_set(error, -EIO, "aplay: could not play on %s, as it said above; name another "
+		return error_set(error, -EIO,
+			"aplay: could not play on %s, as it said above; name another "
 			"device with --device (`aplay -L` lists them), or write a file with --out",
 			device != NULL ? device : "the default device");
 	}
@@ -132,7 +134,7 @@ static void wav_header(unsigned char header[static WAV_HEADER_BYTES], int channe
 	memcpy(header, "RIFF____WAVEfmt ", 16);
 	put_le(header + 4, bytes + WAV_HEADER_BYTES - 8, 4);
 	put_le(header + 16, 16, 4); /* the size of fmt */
-	put_le(header + 20, 1, 2);  /* PCM */
+	put_le(header + 20, 1, 2); /* PCM */
 	put_le(header + 22, (uint32_t)channels, 2);
 	put_le(header + 24, SOUND_RATE_HZ, 4);
 	put_le(header + 28, SOUND_RATE_HZ * frame_bytes, 4);

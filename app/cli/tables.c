@@ -12,8 +12,8 @@ struct columns {
 	int number_end, time_end, code, modifier, length_end, snippet_end, clock_end;
 };
 
-static void text_within(struct canvas *canvas, int row, int col, int end, enum style style,
-	const char *text)
+static void text_within(
+	struct canvas *canvas, int row, int col, int end, enum style style, const char *text)
 {
 	int stop = canvas_text(canvas, row, col, style, text);
 
@@ -36,8 +36,8 @@ static int widest(const struct canvas *canvas, const struct timeline *timeline, 
 	return most > NAME_MAX ? NAME_MAX : most;
 }
 
-static struct columns lay_out(const struct canvas *canvas, const struct timeline *timeline,
-	int width)
+static struct columns lay_out(
+	const struct canvas *canvas, const struct timeline *timeline, int width)
 {
 	struct columns columns = {.number_end = 5, .time_end = 16, .code = 18};
 
@@ -57,8 +57,8 @@ static struct columns lay_out(const struct canvas *canvas, const struct timeline
 	return columns;
 }
 
-static void event_row(struct canvas *canvas, const struct columns *at,
-	const struct timeline *timeline, size_t i)
+static void event_row(
+	struct canvas *canvas, const struct columns *at, const struct timeline *timeline, size_t i)
 {
 	const struct timeline_event *event = &timeline->events[i];
 	enum style style = event->undone ? STYLE_STRUCK : STYLE_PLAIN;
@@ -74,8 +74,8 @@ static void event_row(struct canvas *canvas, const struct columns *at,
 	canvas_right(canvas, row, at->time_end, style, units_time(event->t_ns, 1, text));
 	text_within(canvas, row, at->code, at->modifier - 2,
 		event->undone ? style : draw_code_style(timeline, event->code), event->code->name);
-	text_within(canvas, row, at->modifier, at->length_end > 0 ? at->length_end : NAME_MAX * 3, style,
-		event->modifier);
+	text_within(canvas, row, at->modifier, at->length_end > 0 ? at->length_end : NAME_MAX * 3,
+		style, event->modifier);
 	if (event->span && at->length_end > 0) {
 		canvas_right(canvas, row, at->length_end, style,
 			units_length(event->end_ns - event->t_ns, text));
@@ -131,7 +131,8 @@ void tables_events(struct canvas *canvas, const struct timeline *timeline, int w
 }
 
 /* "most 3  half 2": how the events of a code divide; nothing where all are plain. */
-static void modifiers_row(struct canvas *canvas, const struct timeline_sum *sum, int code, int width)
+static void modifiers_row(
+	struct canvas *canvas, const struct timeline_sum *sum, int code, int width)
 {
 	struct flow flow = {canvas, 0, code + 2, code + 2, width};
 	bool any = false;
@@ -158,8 +159,8 @@ static void modifiers_row(struct canvas *canvas, const struct timeline_sum *sum,
 
 void tables_counts(struct canvas *canvas, const struct timeline *timeline, int width)
 {
-	static const char *const titles[] = {"count", "total", "share", "shortest", "median",
-		"longest"};
+	static const char *const titles[] = {
+		"count", "total", "share", "shortest", "median", "longest"};
 	int code = 1, row = 0, name_end = code + 12;
 	int end[6];
 
@@ -193,7 +194,8 @@ void tables_counts(struct canvas *canvas, const struct timeline *timeline, int w
 			units_length(sum->total_ns, text[1]);
 			if (sum->code->kind == CODE_STATE && timeline->length_ns > 0) {
 				snprintf(text[2], UNITS_CHARS, "%.1f %%",
-					100.0 * (double)sum->total_ns / (double)timeline->length_ns);
+					100.0 * (double)sum->total_ns /
+						(double)timeline->length_ns);
 			}
 			units_length(sum->shortest_ns, text[3]);
 			units_length(sum->median_ns, text[4]);

@@ -22,9 +22,9 @@ static int width(void)
 
 		wide = *end == '\0' && value > 0 ? value : wide;
 	}
-	return wide < DRAW_WIDTH_MIN ? DRAW_WIDTH_MIN
-		: wide > DRAW_WIDTH_MAX      ? DRAW_WIDTH_MAX
-					     : (int)wide;
+	return wide < DRAW_WIDTH_MIN    ? DRAW_WIDTH_MIN
+		: wide > DRAW_WIDTH_MAX ? DRAW_WIDTH_MAX
+					: (int)wide;
 }
 
 void terminal_drawing(struct drawing *ret_drawing)

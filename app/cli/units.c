@@ -21,7 +21,8 @@ const char *units_time(int64_t ns, int decimals, char ret_text[static UNITS_CHAR
 		used = snprintf(ret_text, UNITS_CHARS, "%s%lld:%02lld:%02lld", sign, seconds / 3600,
 			seconds / 60 % 60, seconds % 60);
 	} else {
-		used = snprintf(ret_text, UNITS_CHARS, "%s%lld:%02lld", sign, seconds / 60, seconds % 60);
+		used = snprintf(
+			ret_text, UNITS_CHARS, "%s%lld:%02lld", sign, seconds / 60, seconds % 60);
 	}
 	if (decimals > 0) {
 		/* as milliseconds, cut to what was asked for */
@@ -43,7 +44,8 @@ const char *units_length(int64_t ns, char ret_text[static UNITS_CHARS])
 	} else if (seconds < 3600) {
 		snprintf(ret_text, UNITS_CHARS, "%lld min %02lld s", seconds / 60, seconds % 60);
 	} else {
-		snprintf(ret_text, UNITS_CHARS, "%lld h %02lld min", seconds / 3600, seconds / 60 % 60);
+		snprintf(ret_text, UNITS_CHARS, "%lld h %02lld min", seconds / 3600,
+			seconds / 60 % 60);
 	}
 	return ret_text;
 }
@@ -68,8 +70,8 @@ const char *units_uncertainty(int64_t ns, char ret_text[static UNITS_CHARS])
  * The calendar of this machine's zone, and the nanoseconds beyond its second. A
  * time no calendar holds is "?", which the callers leave in place.
  */
-static int calendar(int64_t realtime_ns, struct tm *ret_tm, long *ret_ns,
-	char ret_text[static UNITS_CHARS])
+static int calendar(
+	int64_t realtime_ns, struct tm *ret_tm, long *ret_ns, char ret_text[static UNITS_CHARS])
 {
 	int64_t s = realtime_ns / NS_PER_S, ns = realtime_ns % NS_PER_S;
 	time_t whole;

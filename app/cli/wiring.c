@@ -29,7 +29,8 @@ static int unknown(const struct config *config, const struct scheme *scheme, con
 		}
 	}
 	if (used == 0) {
-		return error_set(error, -ENOENT, "`%s` is no button; the board's file wires none", name);
+		return error_set(
+			error, -ENOENT, "`%s` is no button; the board's file wires none", name);
 	}
 	return error_set(error, -ENOENT, "`%s` is no button of this box; there are %s", name, list);
 }

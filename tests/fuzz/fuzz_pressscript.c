@@ -21,8 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 	}
 	for (size_t i = 0; i < script.n; i++) {
 		if (script.list[i].t_ns < 0 || script.list[i].line[0] == '\0' ||
-			(i > 0 && (script.list[i].t_ns < script.list[i - 1].t_ns ||
-				script.list[i].number <= script.list[i - 1].number))) {
+			(i > 0 &&
+				(script.list[i].t_ns < script.list[i - 1].t_ns ||
+					script.list[i].number <= script.list[i - 1].number))) {
 			abort();
 		}
 	}

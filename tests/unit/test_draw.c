@@ -27,8 +27,8 @@ struct lesson {
 	uint8_t loudness[MINUTES * 6];
 };
 
-static void add_event(struct lesson *lesson, size_t code, double from_min, double to_min,
-	const char *modifier)
+static void add_event(
+	struct lesson *lesson, size_t code, double from_min, double to_min, const char *modifier)
 {
 	struct timeline_event *event = &lesson->events[lesson->timeline.n_events++];
 
@@ -47,14 +47,31 @@ static void add_sums(struct timeline *timeline)
 	struct timeline_sum *sums = timeline->sums;
 
 	timeline->n_sums = 3;
-	sums[0] = (struct timeline_sum){.code = &timeline->scheme.codes[0], .count = 6, .spans = 1,
-		.total_ns = MINUTE, .shortest_ns = MINUTE, .median_ns = MINUTE, .longest_ns = MINUTE,
-		.by_modifier = {4, 1, 1}, .modifiers = {"", "open", "wait"}, .n_modifiers = 3};
-	sums[1] = (struct timeline_sum){.code = &timeline->scheme.codes[1], .count = 2,
-		.by_modifier = {0, 1, 0, 1}, .modifiers = {"", "most", "half", "few"}, .n_modifiers = 4};
-	sums[2] = (struct timeline_sum){.code = &timeline->scheme.codes[2], .count = 2, .spans = 2,
-		.total_ns = 11 * MINUTE / 2, .shortest_ns = MINUTE / 2, .median_ns = 11 * MINUTE / 4,
-		.longest_ns = 5 * MINUTE, .by_modifier = {2}, .modifiers = {""}, .n_modifiers = 1};
+	sums[0] = (struct timeline_sum){.code = &timeline->scheme.codes[0],
+		.count = 6,
+		.spans = 1,
+		.total_ns = MINUTE,
+		.shortest_ns = MINUTE,
+		.median_ns = MINUTE,
+		.longest_ns = MINUTE,
+		.by_modifier = {4, 1, 1},
+		.modifiers = {"", "open", "wait"},
+		.n_modifiers = 3};
+	sums[1] = (struct timeline_sum){.code = &timeline->scheme.codes[1],
+		.count = 2,
+		.by_modifier = {0, 1, 0, 1},
+		.modifiers = {"", "most", "half", "few"},
+		.n_modifiers = 4};
+	sums[2] = (struct timeline_sum){.code = &timeline->scheme.codes[2],
+		.count = 2,
+		.spans = 2,
+		.total_ns = 11 * MINUTE / 2,
+		.shortest_ns = MINUTE / 2,
+		.median_ns = 11 * MINUTE / 4,
+		.longest_ns = 5 * MINUTE,
+		.by_modifier = {2},
+		.modifiers = {""},
+		.n_modifiers = 1};
 }
 
 static int set_up(void **state)
@@ -64,7 +81,8 @@ static int set_up(void **state)
 	struct error error;
 
 	assert_non_null(lesson);
-	assert_int_equal(scheme_parse(scheme_default_text(), "default", &timeline->scheme, &error), 0);
+	assert_int_equal(
+		scheme_parse(scheme_default_text(), "default", &timeline->scheme, &error), 0);
 	timeline->observation = 17;
 	timeline->length_ns = MINUTES * MINUTE;
 	timeline->start = (struct moment){1700000000 * NS_PER_S, 20 * NS_PER_MS, true};
@@ -94,16 +112,16 @@ static int set_up(void **state)
 
 	lesson->cues[0] = (struct timeline_cue){200, 14 * MINUTE, &timeline->scheme.codes[1]};
 	timeline->n_cues = 1;
-	lesson->snippets[0] = (struct timeline_snippet){.from_ns = -5 * NS_PER_S,
-		.to_ns = 3 * MINUTE, .complete = true};
-	lesson->snippets[1] = (struct timeline_snippet){.from_ns = 3 * MINUTE, .to_ns = 5 * MINUTE,
-		.complete = false};
-	lesson->snippets[2] = (struct timeline_snippet){.from_ns = 20 * MINUTE,
-		.to_ns = 20 * MINUTE + 30 * NS_PER_S, .complete = true};
+	lesson->snippets[0] = (struct timeline_snippet){
+		.from_ns = -5 * NS_PER_S, .to_ns = 3 * MINUTE, .complete = true};
+	lesson->snippets[1] = (struct timeline_snippet){
+		.from_ns = 3 * MINUTE, .to_ns = 5 * MINUTE, .complete = false};
+	lesson->snippets[2] = (struct timeline_snippet){
+		.from_ns = 20 * MINUTE, .to_ns = 20 * MINUTE + 30 * NS_PER_S, .complete = true};
 	timeline->n_snippets = 3;
 	lesson->silences[0] = (struct timeline_silence){2 * MINUTE, 4 * MINUTE, SILENCE_MUTED, ""};
-	lesson->silences[1] = (struct timeline_silence){9 * MINUTE + NS_PER_S,
-		9 * MINUTE + 2 * NS_PER_S, SILENCE_GAP, "overrun"};
+	lesson->silences[1] = (struct timeline_silence){
+		9 * MINUTE + NS_PER_S, 9 * MINUTE + 2 * NS_PER_S, SILENCE_GAP, "overrun"};
 	lesson->silences[2] = (struct timeline_silence){50 * MINUTE, 52 * MINUTE, SILENCE_LOST, ""};
 	lesson->silences[3] = (struct timeline_silence){60 * MINUTE, 61 * MINUTE, SILENCE_FULL, ""};
 	timeline->n_silences = 4;
@@ -265,7 +283,9 @@ static void control_characters_of_the_journal_do_not_reach_the_terminal(void **s
 	struct lesson *lesson = *state;
 	char *picture;
 
-	snprintf(lesson->timeline.box, sizeof(lesson->timeline.box), "a\033[2Jb\xc2\x9b" "c\xff");
+	snprintf(lesson->timeline.box, sizeof(lesson->timeline.box),
+		"a\033[2Jb\xc2\x9b"
+		"c\xff");
 	picture = draw(&lesson->timeline, 80, false, false);
 	assert_null(strchr(picture, '\033'));
 	assert_non_null(strstr(picture, "a?[2Jb?c?"));
@@ -332,20 +352,26 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(lanes_are_right_at_80_columns, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(utf8_lanes_show_shapes_and_half_columns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			the_ribbon_rises_with_loudness_and_shows_what_is_unknown, set_up, tear_down),
+			utf8_lanes_show_shapes_and_half_columns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_ribbon_rises_with_loudness_and_shows_what_is_unknown, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(no_row_is_wider_than_the_width, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_picture_uses_the_width_it_is_given, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_picture_uses_the_width_it_is_given, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(ascii_mode_is_only_ascii, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
-			control_characters_of_the_journal_do_not_reach_the_terminal, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(colours_come_only_when_asked_for, set_up, tear_down),
+			control_characters_of_the_journal_do_not_reach_the_terminal, set_up,
+			tear_down),
+		cmocka_unit_test_setup_teardown(
+			colours_come_only_when_asked_for, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			events_taken_back_are_marked_and_lack_their_sound, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			counts_show_durations_shares_and_modifiers, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_unknown_time_is_called_unknown, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			an_unknown_time_is_called_unknown, set_up, tear_down),
 		cmocka_unit_test(an_empty_observation_can_be_drawn),
 	};
 

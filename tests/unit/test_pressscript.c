@@ -31,8 +31,9 @@ static void lines_become_steps_in_their_order(void **state)
 	struct pressscript script;
 	struct error error;
 
-	assert_int_equal(parse("0 lesson press\n0.1\tlesson  release\n12.000000001 5 press", &script,
-				 &error), 0);
+	assert_int_equal(parse("0 lesson press\n0.1\tlesson  release\n12.000000001 5 press",
+				 &script, &error),
+		0);
 	assert_int_equal(script.n, 3);
 	assert_int_equal(script.list[0].t_ns, 0);
 	assert_string_equal(script.list[0].line, "lesson");
@@ -51,8 +52,10 @@ static void comments_blanks_and_empty_lines_are_left_out(void **state)
 	struct pressscript script;
 	struct error error;
 
-	assert_int_equal(parse("# a day\n\n  \t\r\n1 a press # down\r\n#2 a release\n2 a release#up\n",
-				 &script, &error), 0);
+	assert_int_equal(
+		parse("# a day\n\n  \t\r\n1 a press # down\r\n#2 a release\n2 a release#up\n",
+			&script, &error),
+		0);
 	assert_int_equal(script.n, 2);
 	assert_int_equal(script.list[0].number, 4);
 	assert_int_equal(script.list[1].number, 6);
@@ -93,12 +96,15 @@ static void a_wrong_line_is_named_with_what_would_be_right(void **state)
 {
 	refused("1 a press\n2 a\n",
 		"day.press:2: has 2 words; a line is `SECONDS LINE press|release`");
-	refused("1 a press now", "day.press:1: has 4 words; a line is `SECONDS LINE press|release`");
+	refused("1 a press now",
+		"day.press:1: has 4 words; a line is `SECONDS LINE press|release`");
 	refused("1 a push", "day.press:1: `push` is neither `press` nor `release`");
 	refused("\n\n-1 a press",
-		"day.press:3: `-1` is no time; write seconds from 0 to 1000000, as in 12 or 12.345");
+		"day.press:3: `-1` is no time; write seconds from 0 to 1000000, as in 12 or "
+		"12.345");
 	refused("1 aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa press",
-		"day.press:1: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is too long for a line; 31 letters are "
+		"day.press:1: `aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` is too long for a line; 31 "
+		"letters are "
 		"most");
 }
 
@@ -134,8 +140,9 @@ static void seconds_are_exact_to_the_nanosecond(void **state)
 
 static void what_is_no_number_of_seconds_is_refused(void **state)
 {
-	static const char *const wrong[] = {"", ".", ".5", "5.", "+5", "1e3", "0x10", " 1", "1 ", "1,5",
-		"1000000.1", "1000001", "99999999999999999999999999", "0.0000000001", "nan", "inf"};
+	static const char *const wrong[] = {"", ".", ".5", "5.", "+5", "1e3", "0x10", " 1", "1 ",
+		"1,5", "1000000.1", "1000001", "99999999999999999999999999", "0.0000000001", "nan",
+		"inf"};
 	int64_t ns = 7;
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
