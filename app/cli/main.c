@@ -16,6 +16,7 @@
  *   draw.c          the picture of a timeline: axis and lanes
  *   tables.c        the lists below it: events, counts
  *   canvas.c        coloured cells in rows that are never too wide
+ *   terminal.c      what standard output is, and what may be drawn on it
  *   screen.c        the console's screen
  *   keys.c          which key of a terminal is which button
  *   units.c         times in words
