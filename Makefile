@@ -124,8 +124,8 @@ build/gen/default_scheme.h: app/scheme/default.scheme
 DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite3-dev libopusenc-dev \
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
 	libsystemd-dev libsndfile1-dev
-DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils
-DEB_CHECK := $(DEB_DEMO) libcmocka-dev opus-tools strace python3 clang libclang-rt-dev mandoc git
+DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
+DEB_CHECK := $(DEB_DEMO) libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
 
 # Installs what is missing of the packages in $(1), and says so.
 install_missing = @missing=$$(for p in $(1); do \
@@ -144,6 +144,13 @@ demo: ## Play a spoken lesson into a simulated box, press its buttons, show the 
 
 demo-run: $(PROGRAMS) build/lesson/lesson.wav
 	@board/sim/demo.sh $(B) build/lesson
+
+console: ## Try it by hand: keys are buttons, this machine's microphone listens
+	$(call install_missing,$(DEB_DEMO))
+	@$(MAKE) --no-print-directory console-run
+
+console-run: $(PROGRAMS) build/lesson/lesson.wav
+	@board/sim/console.sh $(B) build/lesson
 
 check: ## Run every test; the last line counts them
 	$(call install_missing,$(DEB_CHECK))
@@ -253,7 +260,7 @@ help: ## This list
 clean: ## Remove everything built
 	rm -rf build
 
-.PHONY: all demo demo-run check check-unit check-system check-crash unit fuzz bench install format \
+.PHONY: all demo demo-run console console-run check check-unit check-system check-crash unit fuzz bench install format \
 	help clean
 .SECONDARY:
 .DELETE_ON_ERROR:
