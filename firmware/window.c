@@ -17,17 +17,20 @@ static int64_t limit_of(const struct window *window)
 	return window->from_ns + WINDOW_LONGEST_NS;
 }
 
-/* The window that holds @t, or ends there and can still grow; n for none. */
+/* The window that holds @t, else one that ends there and can grow; n for none. */
 static size_t holder(const struct windows *windows, int64_t t_ns)
 {
+	size_t touched = windows->n;
 	for (size_t i = 0; i < windows->n; i++) {
 		const struct window *window = &windows->list[i];
-		bool touches = t_ns == window->to_ns && window->to_ns < limit_of(window);
-		if (t_ns >= window->from_ns && (t_ns < window->to_ns || touches)) {
+		if (t_ns >= window->from_ns && t_ns < window->to_ns) {
 			return i;
 		}
+		if (t_ns == window->to_ns && window->to_ns < limit_of(window)) {
+			touched = i;
+		}
 	}
-	return windows->n;
+	return touched;
 }
 
 /* Where the next window after @t begins; @otherwise when there is none before. */
