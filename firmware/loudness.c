@@ -29,14 +29,16 @@ static uint8_t level_of(double mean_square)
 bool loudness_add(struct loudness *loudness, const int16_t *frames, size_t n, uint8_t *ret_level)
 {
 	assert(n <= loudness_missing(loudness));
+	int64_t squares = 0; /* exact, and quick on the smallest processors */
 	for (size_t i = 0; i < n; i++) {
-		loudness->squares += (double)frames[i] * frames[i];
+		squares += (int32_t)frames[i] * frames[i];
 	}
+	loudness->squares += squares;
 	loudness->in_step += n;
 	if (loudness->in_step < loudness->step) {
 		return false;
 	}
-	*ret_level = level_of(loudness->squares / (double)loudness->step);
+	*ret_level = level_of((double)loudness->squares / (double)loudness->step);
 	loudness->squares = 0;
 	loudness->in_step = 0;
 	return true;

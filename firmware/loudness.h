@@ -12,7 +12,7 @@
 struct loudness {
 	size_t step; /* frames */
 	size_t in_step;
-	double squares;
+	int64_t squares; /* their sum */
 };
 
 void loudness_init(struct loudness *loudness, int rate_hz);

@@ -29,16 +29,46 @@ void sampleclock_init(struct sampleclock *clock, int rate_hz, int64_t period_ns)
 	clock->period_ns = period_ns;
 }
 
-static int compare(const void *a, const void *b)
+/*
+ * Reorders: what is not greater than the k-th smallest before it, the others
+ * behind it (Hoare's selection). Unlike qsort(), it allocates nothing.
+ */
+static double smallest(double *values, int n, int k)
 {
-	double x = *(const double *)a, y = *(const double *)b;
-	return (x > y) - (x < y);
+	int low = 0, high = n - 1;
+	while (low < high) {
+		double pivot = values[k];
+		int i = low, j = high;
+		while (i <= j) {
+			while (values[i] < pivot) {
+				i++;
+			}
+			while (pivot < values[j]) {
+				j--;
+			}
+			if (i <= j) {
+				double other = values[i];
+				values[i++] = values[j];
+				values[j--] = other;
+			}
+		}
+		low = j < k ? i : low;
+		high = i > k ? j : high;
+	}
+	return values[k];
 }
 
 static double median(double *values, int n)
 {
-	qsort(values, (size_t)n, sizeof(*values), compare);
-	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+	double middle = smallest(values, n, n / 2);
+	if (n % 2) {
+		return middle;
+	}
+	double below = values[0];
+	for (int i = 1; i < n / 2; i++) {
+		below = values[i] > below ? values[i] : below;
+	}
+	return (below + middle) / 2;
 }
 
 /* How late each anchor is against a line through anchor 0; both relative to it. */
