@@ -16,6 +16,7 @@
 #define MUXING_DELAY 9600 /* at 48 kHz */
 #define COMPLEXITY 5
 #define NAME_CHARS 64
+#define NAMES_MOST 100
 
 struct snippet {
 	int dir_fd, fd;
@@ -93,6 +94,26 @@ static int begin_encoder(struct snippet *snippet, int bitrate_kbit)
 	return opus_error(snippet, r);
 }
 
+/* Creates the file under a name of its own: no snippet stands in another's way. */
+static int create(struct snippet *snippet, char *part, size_t room)
+{
+	for (int n = 0; n < NAMES_MOST; n++) {
+		snprintf(snippet->name, sizeof(snippet->name), "%.8s-%06lld-%010lld.opus",
+			snippet->head.boot_id, (long long)snippet->head.observation,
+			(long long)(snippet->head.from_ns / NS_PER_MS) + n);
+		snprintf(part, room, "%s" SNIPPET_PART, snippet->name);
+		if (faccessat(snippet->dir_fd, snippet->name, F_OK, 0) == 0) {
+			continue;
+		}
+		snippet->fd = openat(
+			snippet->dir_fd, part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+		if (snippet->fd >= 0 || errno != EEXIST) {
+			break;
+		}
+	}
+	return snippet->fd < 0 ? -errno : 0;
+}
+
 int snippet_open(int dir_fd, const struct snippet_head *head, int rate_hz, int bitrate_kbit,
 	struct snippet **ret_snippet, struct error *error)
 {
@@ -102,14 +123,12 @@ int snippet_open(int dir_fd, const struct snippet_head *head, int rate_hz, int b
 		return error_set(error, -ENOMEM, "snippet: out of memory");
 	}
 	snippet->dir_fd = dir_fd;
+	snippet->fd = -1;
 	snippet->head = *head;
 	snippet->rate_hz = rate_hz;
 	crypto_hash_sha256_init(&snippet->sha);
-	snprintf(snippet->name, sizeof(snippet->name), "%.8s-%06lld-%010lld.opus", head->boot_id,
-		(long long)head->observation, (long long)(head->from_ns / NS_PER_MS));
-	snprintf(part, sizeof(part), "%s" SNIPPET_PART, snippet->name);
-	snippet->fd = openat(dir_fd, part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
-	int r = snippet->fd < 0 ? -errno : file_sync_dir(dir_fd);
+	int r = create(snippet, part, sizeof(part));
+	r = r < 0 ? r : file_sync_dir(dir_fd);
 	r = r < 0 ? r : begin_encoder(snippet, bitrate_kbit);
 	if (r < 0) {
 		snippet_close(snippet);
