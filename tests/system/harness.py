@@ -11,7 +11,9 @@ import array
 import base64
 import contextlib
 import heapq
+import itertools
 import json
+import math
 import os
 import select
 import shutil
@@ -26,9 +28,11 @@ import threading
 import time
 import unittest
 import wave
+from operator import mul
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.path.abspath(os.environ.get("CHALKBOX_BUILD", os.path.join(ROOT, "build/release")))
+LESSON = os.path.join(os.path.dirname(BUILD), "lesson")
 SLOW = float(os.environ.get("CHALKBOX_SLOW", "4" if "san" in os.path.basename(BUILD) else "1"))
 DEADLINE_S = 60 * SLOW
 NS = 1_000_000_000
@@ -69,12 +73,14 @@ class Snippet:
 			self._samples = decode(self.path)
 		return self._samples
 
-	def index(self, at):
-		"""Where the moment lies in the samples, by the rule of the journal."""
-		return (at - self.begin) / (self.end - self.begin) * len(self.samples)
+	@property
+	def samples16(self):
+		"""As 16 kHz; the sources of these tests hold nothing that would alias."""
+		return self.samples[::3]
 
-	def time(self, index):
-		return self.begin + index / len(self.samples) * (self.end - self.begin)
+	def index(self, at, samples=None):
+		"""Where the moment lies in the samples, by the rule of the journal."""
+		return (at - self.begin) / (self.end - self.begin) * len(samples or self.samples)
 
 	def covers(self, at):
 		return self.begin <= at < self.end
@@ -133,6 +139,7 @@ class Box:
 		self.process = None
 		self.pid = None # the recorder's own, behind any wrapper
 		self._link = None
+		self._lamps = [] # of a run that is over
 		self._write_config(sound, config or {}, scheme, board)
 		self._wall = wall
 
@@ -286,6 +293,7 @@ class Box:
 	def _gone(self):
 		if self._link:
 			self._link.close()
+		self._lamps = self._link.lamps if self._link else []
 		self._link = self.process = self.pid = None
 		self.notify.close()
 
@@ -352,8 +360,7 @@ class Box:
 	@property
 	def lamps(self):
 		"""Every change seen so far: (name, level, at), the first states at -inf."""
-		with self._link.changed:
-			return list(self._link.lamps)
+		return list(self._link.lamps if self._link else self._lamps)
 
 	def lamp(self, name):
 		return next((level for lamp, level, _ in reversed(self.lamps) if lamp == name), None)
@@ -438,6 +445,15 @@ class Box:
 
 	def snippet_at(self, at, snippets=None):
 		return next((snippet for snippet in snippets or self.snippets() if snippet.covers(at)), None)
+
+	def missing(self, begin, end, snippets, slack=0.010):
+		"""The first moment of [begin, end) without kept sound; None for all there."""
+		while begin < end - slack:
+			snippet = self.snippet_at(begin + slack, snippets)
+			if snippet is None:
+				return begin
+			begin = snippet.end
+		return None
 
 	def cli(self, *arguments, check=True):
 		"""Runs chalkbox on this box; a CompletedProcess with text."""
@@ -555,6 +571,48 @@ def noise(n, seed, loud=12000):
 	raw.frombytes(source.randbytes(2 * n))
 	scale = 2 * loud + 1
 	return array.array("h", [value * scale // 65536 - loud for value in raw])
+
+
+def read_wav(path):
+	"""The samples of a 16-bit WAV file, and its rate."""
+	with wave.open(path, "rb") as file:
+		assert file.getsampwidth() == 2
+		samples = array.array("h")
+		samples.frombytes(file.readframes(file.getnframes()))
+		return samples, file.getframerate()
+
+
+def find(needle, hay, expected, reach):
+	"""
+	Where in `hay` the samples of `needle` begin, by correlation, looked for
+	within `reach` samples of `expected`. Returns the distance from there and how
+	alike they are (1: the same but for loudness).
+	"""
+	n = len(needle)
+	low = max(0, expected - reach)
+	high = min(len(hay) - n, expected + reach)
+	strength = math.sqrt(sum(map(mul, needle, needle)))
+	best, likeness = None, 0
+	if high < low:
+		return best, likeness
+	stretch = hay[low:high + n]
+	energy = list(itertools.accumulate(map(mul, stretch, stretch), initial=0))
+	for i in range(high - low + 1):
+		power = energy[i + n] - energy[i]
+		if power > 0:
+			alike = sum(map(mul, needle, stretch[i:i + n])) / (strength * math.sqrt(power) + 1)
+			if alike > likeness:
+				best, likeness = low + i - expected, alike
+	return best, likeness
+
+
+def loudness_of(samples, hz, rate_hz):
+	"""The amplitude of a tone in the samples, by Goertzel's algorithm."""
+	turn = 2 * math.cos(2 * math.pi * hz / rate_hz)
+	a = b = 0.0
+	for sample in samples:
+		a, b = sample + turn * a - b, a
+	return 2 * math.sqrt(max(0.0, a * a + b * b - turn * a * b)) / len(samples)
 
 
 class Case(unittest.TestCase):

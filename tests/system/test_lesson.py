@@ -1,0 +1,252 @@
+"""The spoken lesson, end to end: what is pressed, heard, shown, cut."""
+import os
+import re
+import unittest
+
+from harness import LESSON, Case, find, read_wav
+
+CODES = {"1": "questioning", "2": "engagement", "3": "transition"}
+BLINK_MOST_S = 0.3
+
+
+def script():
+	"""The coach's presses: (at, line, "press" or "release")."""
+	steps = []
+	with open(os.path.join(LESSON, "lesson.presses"), encoding="utf-8") as file:
+		for line in file:
+			match = re.match(r"([\d.]+) (\S+) (press|release)$", line.strip())
+			if match:
+				steps.append((float(match[1]), match[2], match[3]))
+	return steps
+
+
+class SpokenLesson(Case):
+	"""One lesson, recorded eight times as fast as it was given."""
+
+	@classmethod
+	def setUpClass(cls):
+		super().setUpClass()
+		cls.taken = None
+
+	def lesson(self):
+		"""Recorded once, looked at by every test below."""
+		cls = type(self)
+		if cls.taken is None:
+			from harness import Box
+			box = Box(wav=os.path.join(LESSON, "lesson.wav"), speed=8)
+			cls.addClassCleanup(box.close)
+			box.start()
+			box.wait_mic("live")
+			for at, line, what in script():
+				box.edge(line, 1 if what == "press" else 0, at)
+			box.wait_sent()
+			box.wait_entry("observation_end")
+			box.stop()
+			cls.taken = box
+		return cls.taken
+
+	def test_every_press_and_release_is_kept_with_its_stamp(self):
+		box = self.lesson()
+		expected = [(CODES[line], what, box.ns(at)) for at, line, what in script() if line in CODES]
+		kept = [(e["code"], e["kind"], e["t_ns"]) for e in box.entries()
+			if e["kind"] in ("press", "release")]
+		self.assertEqual(kept, expected)
+		self.assertGreater(len(kept), 25)
+
+	def test_a_release_points_at_its_press(self):
+		box = self.lesson()
+		presses = {e["seq"]: e for e in box.entries("press")}
+		for release in box.entries("release"):
+			press = presses.pop(release["ref"])
+			self.assertEqual(press["code"], release["code"])
+			self.assertEqual(release["value"], 0)
+		self.assertEqual(presses, {})
+
+	def test_the_lesson_button_starts_it_and_held_ends_it(self):
+		box = self.lesson()
+		presses = [at for at, line, what in script() if line == "5" and what == "press"]
+		starts, ends = box.entries("observation_start"), box.entries("observation_end")
+		self.assertEqual([(e["t_ns"], e["body"]["cause"]) for e in starts],
+			[(box.ns(presses[0]), "button")])
+		self.assertEqual([(e["t_ns"], e["body"]["cause"], e["observation"]) for e in ends],
+			[(box.ns(presses[-1] + 2), "button", starts[0]["seq"])])
+
+	def test_undo_points_at_the_slip(self):
+		box = self.lesson()
+		undo, = box.entries("undo")
+		slip = [e for e in box.entries("press") if e["seq"] < undo["seq"]][-1]
+		self.assertEqual(undo["ref"], slip["seq"])
+		self.assertEqual(undo["t_ns"],
+			next(box.ns(at) for at, line, what in script() if line == "4"))
+
+	def test_each_press_has_its_whole_window_of_sound(self):
+		box = self.lesson()
+		snippets = box.snippets()
+		live = box.entries("mic")[0]["at"]
+		over = box.entries("observation_end")[0]["at"]
+		for entry in box.entries("press"):
+			missing = box.missing(max(entry["at"] - 10, live + 0.3),
+				min(entry["at"] + 20, over), snippets)
+			self.assertIsNone(missing, f"for the press at {entry['at']:.3f} s")
+		for snippet in snippets:
+			self.assertTrue(snippet.complete)
+			self.assertLessEqual(snippet.end - snippet.begin, 120.001)
+			self.assertAlmostEqual(len(snippet.samples) / 48000, snippet.end - snippet.begin,
+				delta=0.01)
+
+	def test_the_sound_is_the_lessons_at_every_press(self):
+		box = self.lesson()
+		source, rate_hz = read_wav(os.path.join(LESSON, "lesson.wav"))
+		snippets = box.snippets()
+		heard = {snippet.file: snippet.samples16 for snippet in snippets}
+		for entry in box.entries("press"):
+			# the loudest fifth of a second of what made the coach press
+			ats = [entry["at"] - 1.5 + 0.1 * i for i in range(14)]
+			at = max(ats, key=lambda at: sum(map(abs,
+				source[round(at * rate_hz):round((at + 0.2) * rate_hz)])))
+			snippet = box.snippet_at(at, snippets)
+			samples = heard[snippet.file]
+			first = round(at * rate_hz)
+			off, alike = find(source[first:first + 3200], samples,
+				round(snippet.index(at, samples)), 400)
+			self.assertGreater(alike, 0.6, f"at {at:.3f} s")
+			self.assertLess(abs(off) / 16000, 0.010, f"at {at:.3f} s")
+
+	def test_how_loud_it_was_is_known_for_the_whole_lesson(self):
+		box = self.lesson()
+		start, = box.entries("observation_start")
+		end, = box.entries("observation_end")
+		at_ns = start["t_ns"]
+		for entry in box.entries("loudness"):
+			self.assertAlmostEqual(entry["body"]["from_ns"], at_ns, delta=1e6)
+			self.assertEqual(entry["body"]["step_ms"], 100)
+			at_ns = entry["body"]["from_ns"] + len(entry["body"]["levels"]) * 100_000_000
+		self.assertAlmostEqual(at_ns, end["t_ns"], delta=0.5e9)
+
+	def test_the_check_and_the_timeline_agree(self):
+		box = self.lesson()
+		box.check("--decode")
+		self.assertIn("questioning", box.cli("show", "last").stdout)
+		self.assertTrue(box.timeline())
+
+
+class Lamps(Case):
+	"""What the coach sees, in true time."""
+
+	def test_the_lamps_follow_their_grammar(self):
+		box = self.box(wav=os.path.join(LESSON, "lesson.wav"))
+		box.wait_lamp("red", 1)
+		self.assertEqual(box.lamp("green"), 0)
+		self.assertEqual(box.lamp("amber"), 0)
+		begin = box.now() + 0.3
+		presses = [(0, "5", 0.1), (0.6, "1", 0.1), (1.2, "3", 0.1), (1.8, "2", 0.1),
+			(2.4, "3", 0.1), (3.0, "4", 0.1), (3.6, "5", 2.5)]
+		for at, line, hold in presses:
+			box.press(line, begin + at, hold=hold)
+		for at, line, hold in presses:
+			box.wait_confirm(begin + at + (2 if line == "5" and at else 0))
+		box.wait_lamp("vibration", 0, begin + 5.6)
+		box.wait_entry("observation_end")
+		box.stop()
+		lamps = [(name, level, at - begin) for name, level, at in box.lamps]
+
+		blinks = [at for name, level, at in lamps if name == "vibration" and level]
+		expected = [at for at, _, _ in presses[:-1]] + [5.6]
+		self.assertEqual(len(blinks), len(expected))
+		for pressed, shown in zip(expected, blinks):
+			self.assertGreater(shown, pressed)
+			self.assertLess(shown - pressed, BLINK_MOST_S)
+		# green: dark while it blinks, lit between, dark after the end but for its blink
+		green = [(level, at) for name, level, at in lamps if name == "green"][1:]
+		lit = [at for level, at in green if level]
+		dark = [at for level, at in green if not level]
+		self.assertAlmostEqual(lit[0], blinks[0] + 0.12, delta=0.15)
+		self.assertEqual(len(lit), len(presses) - 1)
+		for blink, off, on in zip(blinks[1:-1], dark, lit[1:]):
+			self.assertAlmostEqual(off, blink, delta=0.02)
+			self.assertGreater(on - off, 0.1)
+		self.assertGreater(dark[-1], blinks[-1] + 0.1)
+		transition = [(level, at) for name, level, at in lamps if name == "transition"][1:]
+		self.assertEqual([level for level, _ in transition[:2]], [1, 0])
+		self.assertAlmostEqual(transition[0][1], 1.2, delta=BLINK_MOST_S)
+		self.assertAlmostEqual(transition[1][1], 2.4, delta=BLINK_MOST_S)
+		red = [level for name, level, at in lamps if name == "red" and at < 5.6]
+		self.assertEqual(red, [0, 1])
+		self.assertFalse([lamp for lamp in lamps if lamp[0] == "amber" and lamp[1]])
+
+	def test_no_blink_comes_before_its_entry_is_in_the_journal(self):
+		box = self.box(sound=False)
+		begin = box.now() + 0.3
+		for i in range(10):
+			box.press("1", begin + i * 0.3, hold=0.08)
+			box.wait_confirm(begin + i * 0.3)
+			self.assertEqual(len(box.entries("press")), i + 1)
+		box.stop()
+
+
+class Ends(Case):
+	def test_sigterm_ends_the_lesson_as_shutdown(self):
+		box = self.box(wav=os.path.join(LESSON, "lesson.wav"), speed=4)
+		box.wait_lamp("red", 1)
+		at = box.now() + 1
+		box.press("5", at)
+		box.press("1", at + 12)
+		box.wait_confirm(at + 12)
+		box.stop()
+		end, = box.entries("observation_end")
+		self.assertEqual(end["body"]["cause"], "shutdown")
+		snippet, = box.snippets()
+		self.assertTrue(snippet.covers(at + 12))
+		self.assertAlmostEqual(snippet.end, end["at"], delta=0.4)
+		self.assertFalse([name for name in os.listdir(os.path.join(box.state, "snippets"))
+			if name.endswith(".part")])
+		box.check("--decode")
+
+	def test_sigint_ends_it_as_well(self):
+		box = self.box(sound=False)
+		box.press("5", box.now())
+		box.wait_lamp("green", 1)
+		import signal
+		os.kill(box.pid, signal.SIGINT)
+		box.wait_exit()
+		self.assertEqual(box.entries("observation_end")[0]["body"]["cause"], "shutdown")
+
+	def test_a_cut_ends_it_as_recovered_and_repairs_the_torn_snippet(self):
+		box = self.box(wav=os.path.join(LESSON, "lesson.wav"))
+		box.wait_lamp("red", 1)
+		at = box.now() + 0.2
+		box.press("5", at)
+		box.press("1", at + 2)
+		box.wait_confirm(at + 2)
+		box.sleep_until(at + 8)
+		box.kill()
+		cut = box.now()
+		self.assertEqual(box.entries("snippet"), [])
+		self.assertEqual(box.entries("observation_end"), [])
+
+		box.start()
+		box.wait_entry("snippet")
+		box.stop()
+		start, = box.entries("observation_start")
+		end, = box.entries("observation_end")
+		self.assertEqual((end["body"]["cause"], end["observation"]), ("recovered", start["seq"]))
+		snippet, = box.snippets()
+		self.assertFalse(snippet.complete)
+		self.assertTrue(snippet.covers(at + 2))
+		self.assertGreater(snippet.end, cut - 2)
+		self.assertLess(snippet.end, cut + 0.05)
+		samples = snippet.samples16
+		self.assertAlmostEqual(len(samples) / 16000, snippet.end - snippet.begin, delta=0.05)
+		source, rate_hz = read_wav(os.path.join(LESSON, "lesson.wav"))
+		first = round((at + 4) * rate_hz)
+		off, alike = find(source[first:first + 1600], samples,
+			round(snippet.index(at + 4, samples)), 800)
+		self.assertGreater(alike, 0.7)
+		self.assertLess(abs(off) / 16000, 0.010)
+		self.assertFalse([name for name in os.listdir(os.path.join(box.state, "snippets"))
+			if name.endswith(".part")])
+		box.check("--decode")
+
+
+if __name__ == "__main__":
+	unittest.main()
