@@ -1,5 +1,6 @@
 #include "app/cli/csv.h"
 
+#include "app/base/iso.h"
 #include "app/cli/units.h"
 
 #include <errno.h>
@@ -62,7 +63,7 @@ static void print_row(const struct timeline *timeline, const struct row *row, FI
 	fprintf(stream, ",%s,%s%" PRId64 ".%06" PRId64 ",", kinds[row->kind], us < 0 ? "-" : "",
 		(int64_t)llabs(us) / 1000000, (int64_t)llabs(us) % 1000000);
 	if (moment.known) {
-		field(stream, units_wall_iso(moment.realtime_ns, text));
+		field(stream, iso_local(moment.realtime_ns, text));
 	}
 	fputc(',', stream);
 	field(stream, row->event->modifier);

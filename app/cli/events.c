@@ -1,7 +1,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/csv.h"
-#include "app/cli/json.h"
 #include "app/cli/record.h"
+#include "app/timeline/json.h"
 
 #include <errno.h>
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "app/cli/canvas.h"
 #include "app/cli/cli.h"
-#include "app/cli/json.h"
 #include "app/cli/record.h"
 #include "app/cli/terminal.h"
 #include "app/cli/units.h"
+#include "app/timeline/json.h"
 
 #include <errno.h>
 #include <stdlib.h>

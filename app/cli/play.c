@@ -1,10 +1,10 @@
 #include "app/base/file.h"
 #include "app/cli/cli.h"
-#include "app/cli/json.h"
 #include "app/cli/pressscript.h"
 #include "app/cli/record.h"
 #include "app/cli/speaker.h"
 #include "app/cli/units.h"
+#include "app/timeline/json.h"
 
 #include <errno.h>
 #include <fcntl.h>

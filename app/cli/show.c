@@ -1,8 +1,8 @@
 #include "app/cli/cli.h"
 #include "app/cli/draw.h"
-#include "app/cli/json.h"
 #include "app/cli/record.h"
 #include "app/cli/terminal.h"
+#include "app/timeline/json.h"
 
 #include <errno.h>
 

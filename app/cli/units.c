@@ -1,11 +1,10 @@
 #include "app/cli/units.h"
 
 #include "app/base/clock.h"
+#include "app/base/iso.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 const char *units_time(int64_t ns, int decimals, char ret_text[static UNITS_CHARS])
 {
@@ -73,17 +72,8 @@ const char *units_uncertainty(int64_t ns, char ret_text[static UNITS_CHARS])
 static int calendar(
 	int64_t realtime_ns, struct tm *ret_tm, long *ret_ns, char ret_text[static UNITS_CHARS])
 {
-	int64_t s = realtime_ns / NS_PER_S, ns = realtime_ns % NS_PER_S;
-	time_t whole;
-
-	if (ns < 0) {
-		ns += NS_PER_S;
-		s--;
-	}
-	whole = (time_t)s;
 	snprintf(ret_text, UNITS_CHARS, "?");
-	*ret_ns = (long)ns;
-	return localtime_r(&whole, ret_tm) != NULL ? 0 : -EOVERFLOW;
+	return iso_calendar(realtime_ns, ret_tm, ret_ns);
 }
 
 const char *units_wall(int64_t realtime_ns, char ret_text[static UNITS_CHARS])
@@ -127,21 +117,5 @@ const char *units_wall_date(int64_t realtime_ns, char ret_text[static UNITS_CHAR
 	if (calendar(realtime_ns, &tm, &ns, ret_text) == 0) {
 		strftime(ret_text, UNITS_CHARS, "%Y-%m-%d", &tm);
 	}
-	return ret_text;
-}
-
-const char *units_wall_iso(int64_t realtime_ns, char ret_text[static UNITS_CHARS])
-{
-	struct tm tm;
-	long ns, east;
-	size_t used;
-
-	if (calendar(realtime_ns, &tm, &ns, ret_text) < 0) {
-		return ret_text;
-	}
-	used = strftime(ret_text, UNITS_CHARS, "%Y-%m-%dT%H:%M:%S", &tm);
-	east = tm.tm_gmtoff / 60;
-	snprintf(ret_text + used, UNITS_CHARS - used, ".%06ld%c%02ld:%02ld", ns / 1000,
-		east < 0 ? '-' : '+', labs(east) / 60, labs(east) % 60);
 	return ret_text;
 }

@@ -23,7 +23,5 @@ const char *units_wall_short(int64_t realtime_ns, char ret_text[static UNITS_CHA
 const char *units_wall_clock(int64_t realtime_ns, char ret_text[static UNITS_CHARS]);
 /* "2026-11-21" */
 const char *units_wall_date(int64_t realtime_ns, char ret_text[static UNITS_CHARS]);
-/* ISO 8601 with the zone's offset: "2026-11-21T09:02:11.123456+01:00". */
-const char *units_wall_iso(int64_t realtime_ns, char ret_text[static UNITS_CHARS]);
 
 #endif

@@ -1,7 +1,7 @@
-#include "app/cli/json.h"
+#include "app/timeline/json.h"
 
 #include "app/base/clock.h"
-#include "app/cli/units.h"
+#include "app/base/iso.h"
 
 #include <errno.h>
 
@@ -22,9 +22,9 @@ static json_t *text(const char *value)
 
 static json_t *wall(const struct moment *moment)
 {
-	char iso[UNITS_CHARS];
+	char iso[ISO_CHARS];
 
-	return moment->known ? json_string(units_wall_iso(moment->realtime_ns, iso)) : json_null();
+	return moment->known ? json_string(iso_local(moment->realtime_ns, iso)) : json_null();
 }
 
 static json_t *uncertainty(const struct moment *moment)

@@ -1,6 +1,6 @@
 /* The JSON forms, as chalkbox(1) documents them. */
-#ifndef CLI_JSON_H
-#define CLI_JSON_H
+#ifndef TIMELINE_JSON_H
+#define TIMELINE_JSON_H
 
 #include "app/timeline/timeline.h"
 
