@@ -35,6 +35,10 @@ static int measure(const uint8_t *bytes, size_t n, struct chain *ret_chain)
 {
 	struct chain chain = {0};
 	ogg_sync_state sync;
+	if (n == 0) { /* opened, and the power went */
+		*ret_chain = chain;
+		return 0;
+	}
 	ogg_sync_init(&sync);
 	char *buffer = ogg_sync_buffer(&sync, (long)n);
 	if (!buffer) {
