@@ -1,0 +1,149 @@
+"""
+Promise 1, and nothing recorded is lost: the recorder is killed before its Nth
+write, sync, rename and so on, for every N of a short observation, and started
+anew. What a lamp had confirmed must be there, once. Then a start is killed in the
+same way while it puts right what the first kill left.
+
+A kill takes nothing from the kernel's memory: that data is synced before a lamp
+says so is for test_power.py to see.
+
+CHALKBOX_CRASH_POINTS=N takes N points of each system call instead of all.
+"""
+import copy
+import os
+import shutil
+import subprocess
+import sys
+import unittest
+from unittest import mock
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import crash # noqa: E402 (the path above leads to it)
+import harness # noqa: E402
+from crash import Story, each, new_box, stopwatch, strace # noqa: E402
+
+
+def killed_at(point):
+	"""One run, cut at (call, n): what is wrong, how much sound was lost, was it cut."""
+	call, n = point
+	box = new_box(strace(f"{call}:signal=KILL:when={n}"))
+	try:
+		story = Story(box)
+		whole = story.run()
+		crash.again(box)
+		found = crash.judge(story, cut=not whole)
+		lost = None if whole else crash.sound_lost(story, found)
+		return found, lost, not whole, len(story.confirmed)
+	except harness.Failed as why:
+		return [str(why)], None, True, 0
+	finally:
+		box.close()
+
+
+def killed_twice_at(story, point):
+	"""What is wrong after the start that follows a kill was itself cut there."""
+	call, n = point
+	later = copy.copy(story)
+	later.box = box = new_box(strace(f"{call}:signal=KILL:when={n}"),
+		epoch_ns=story.box.epoch_ns)
+	try:
+		shutil.copytree(story.box.state, box.state)
+		cut = not crash.started_and_stopped(box)
+		crash.again(box)
+		found = crash.judge(later)
+		crash.sound_lost(later, found)
+		return found, cut
+	except harness.Failed as why:
+		return [str(why)], True
+	finally:
+		box.close()
+
+
+def build_that_confirms_too_early(folder):
+	"""A build folder whose chalkboxd shows the lamps before it has saved."""
+	tree = os.path.dirname(os.path.dirname(harness.BUILD))
+	profile = os.path.basename(harness.BUILD)
+	for name in ("Makefile", "app", "firmware", "board", os.path.join("build", profile),
+			"build/gen"):
+		copied = shutil.copytree if os.path.isdir(os.path.join(tree, name)) else shutil.copy2
+		copied(os.path.join(tree, name), os.path.join(folder, name))
+	path = os.path.join(folder, "firmware/box.c")
+	with open(path, encoding="utf-8") as file:
+		text = file.read()
+	saves = "\tint r = saver_save(&box->saver, now_ns, publish, box);\n"
+	begins = "/* Journal first, lamps after."
+	for needed in (saves, begins):
+		if text.count(needed) != 1:
+			raise harness.Failed(f"{path} has changed: {needed!r} is not in it once")
+	text = text.replace(begins, "static void show(struct box *box);\n" + begins)
+	text = text.replace(saves, "\tif (box->confirm) {\n"
+		"\t\tlamps_confirm(&box->lamps, clock_now_ns());\n\t\tshow(box);\n\t}\n" + saves)
+	with open(path, "w", encoding="utf-8") as file:
+		file.write(text)
+	made = subprocess.run(["make", "-C", folder, "PROFILE=" + profile,
+		f"build/{profile}/chalkboxd"], capture_output=True, text=True, check=False)
+	if made.returncode != 0:
+		raise harness.Failed(made.stdout + made.stderr)
+	return os.path.join(folder, "build", profile)
+
+
+@unittest.skipUnless(crash.have_strace(), "strace may not trace here")
+class Kill(harness.Case):
+	maxDiff = None
+
+	def test_a_kill_at_any_step_loses_nothing_that_was_confirmed(self):
+		counts = crash.record()
+		want, cuts, worst, failures = crash.wanted_points(), 0, 0.0, []
+		for call in sorted(counts):
+			points = crash.points_of(call, counts, want)
+			with stopwatch() as seconds:
+				results = each(killed_at, points)
+			cut = sum(result[2] for _, result in results)
+			cuts += cut
+			worst = max([worst] + [r[1] for _, r in results if r[1] is not None])
+			failures += [f"{call} {n}: {text}" for (_, n), (found, *_) in results
+				for text in found]
+			print(f"| killed at {call}: {cut} of {counts[call]} points, {seconds():.0f} s",
+				flush=True)
+		print(f"| killed at {cuts} of {counts.total()} points; the snippet being written "
+			f"lost {worst:.2f} s at most", flush=True)
+		self.assertEqual(failures, [])
+		self.assertLessEqual(worst, crash.LOST_MOST_S)
+		if want is None:
+			self.assertGreater(cuts, 0.95 * counts.total())
+
+	def test_a_kill_while_an_earlier_kill_is_put_right_loses_nothing(self):
+		counts = crash.record()
+		want, cuts, total, failures = crash.wanted_points(), 0, 0, []
+		# in the middle of a snippet, and with one journalled but not yet renamed
+		for first in (("write", counts["write"] * 4 // 5), ("renameat", 1)):
+			box = new_box(strace(f"{first[0]}:signal=KILL:when={first[1]}"))
+			self.addCleanup(box.close)
+			story = Story(box)
+			self.assertFalse(story.run(), "it was to be killed")
+			steps = crash.steps_of_a_start(box)
+			points = [p for call in sorted(steps) for p in crash.points_of(call, steps, want)]
+			with stopwatch() as seconds:
+				results = each(lambda point, story=story: killed_twice_at(story, point),
+					points)
+			cut = sum(result[1] for _, result in results)
+			cuts, total = cuts + cut, total + steps.total()
+			failures += [f"after {first}: {point}: {text}" for point, (found, _) in results
+				for text in found]
+			print(f"| killed at {first[0]} {first[1]}, then in the next start: {cut} of "
+				f"{steps.total()} points, {seconds():.0f} s", flush=True)
+		self.assertEqual(failures, [])
+		self.assertGreater(cuts, 0)
+
+	def test_a_build_that_confirms_too_early_is_seen(self):
+		folder = self.folder()
+		broken = build_that_confirms_too_early(folder)
+		counts = crash.record()
+		with mock.patch.object(harness, "BUILD", broken):
+			results = each(killed_at, crash.points_of("pwrite64", counts, 40))
+		lost = [text for _, (found, *_) in results for text in found
+			if "was confirmed and is in the journal 0 times" in text]
+		print(f"| a build that confirms too early: seen at {len(lost)} of {len(results)} "
+			"points", flush=True)
+		self.assertGreater(len(lost), 0)
