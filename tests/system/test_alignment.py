@@ -80,6 +80,13 @@ def without_card(box):
 	return spans
 
 
+def around(box, at):
+	"""What the journal holds of that time, for a failure's message."""
+	return "".join(f"\n  {e['at']:.3f} {e['kind']} {e['value']} {e['body'].get('cause', '')} "
+		f"{box.at(e['body'].get('from_ns', e['t_ns'])):.3f}-{box.at(e['body'].get('to_ns', e['t_ns'])):.3f}"
+		for e in box.entries() if abs(e["at"] - at) < 15)
+
+
 class Alignment(Case):
 	def record(self, wav, ppm, seconds):
 		trouble = faults(seconds)
@@ -118,7 +125,7 @@ class Alignment(Case):
 			if snippet is None or excused:
 				silent += 1
 				if not excused:
-					wrong.append(f"no sound at {begin:.3f} s")
+					wrong.append(f"no sound at {begin:.3f} s" + around(box, begin))
 				continue
 			samples = snippet.samples16
 			expected = round(snippet.index(begin, samples))
