@@ -167,6 +167,13 @@ static int play(const struct record *record, const struct playing *playing, stru
 			playing->event, playing->which);
 		goto out;
 	}
+	if (timeline->snippets[event->snippet].gone) {
+		r = error_set(error, -ENOENT,
+			"event %s: its sound left this box after the server had confirmed it; "
+			"listen there",
+			playing->event);
+		goto out;
+	}
 	r = record_snippet_path(
 		record, timeline->snippets[event->snippet].file, sizeof(path), path, error);
 	if (r == 0) {

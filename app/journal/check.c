@@ -115,8 +115,10 @@ static const char reference_sql[] =
 	" UNION ALL SELECT e.seq, 'observation', e.observation" BACK "e.observation"
 	" WHERE e.observation >=" KEPT "AND e.observation <> 0 AND r.kind IS NOT ?2"
 	" UNION ALL SELECT e.seq, 'ref', e.ref" BACK "e.ref"
-	" WHERE e.ref >=" KEPT "AND e.ref <> 0 AND (r.kind IS NOT ?3"
-	"  OR r.observation <> e.observation OR (e.kind = ?4 AND r.code <> e.code))";
+	" WHERE e.ref >=" KEPT "AND e.ref <> 0 AND e.kind <> ?5 AND (r.kind IS NOT ?3"
+	"  OR r.observation <> e.observation OR (e.kind = ?4 AND r.code <> e.code))"
+	" UNION ALL SELECT e.seq, 'ref', e.ref" BACK "e.ref"
+	" WHERE e.ref >=" KEPT "AND e.kind = ?5 AND r.kind IS NOT ?6";
 
 int check_database(struct database *database, void (*say_it)(void *data, const char *finding),
 	void *data, struct error *error)
@@ -146,6 +148,8 @@ int check_database(struct database *database, void (*say_it)(void *data, const c
 		(void)sqlite3_bind_int(stmt, 2, ENTRY_START);
 		(void)sqlite3_bind_int(stmt, 3, ENTRY_PRESS);
 		(void)sqlite3_bind_int(stmt, 4, ENTRY_RELEASE);
+		(void)sqlite3_bind_int(stmt, 5, ENTRY_GONE);
+		(void)sqlite3_bind_int(stmt, 6, ENTRY_SNIPPET);
 		r = each_row(&check, stmt, reference_row, NULL, error);
 	}
 	return r < 0 ? r : check.findings;

@@ -30,10 +30,11 @@ static const struct rule {
 	[ENTRY_UNDO] = {"undo", HAS_OBSERVATION | HAS_REF, 0},
 	[ENTRY_MIC] = {"mic", MAY_OBSERVATION, MIC_FULL},
 	[ENTRY_GAP] = {"gap", MAY_OBSERVATION, 0},
-	[ENTRY_SNIPPET] = {"snippet", HAS_OBSERVATION, 0},
+	[ENTRY_SNIPPET] = {"snippet", MAY_OBSERVATION, 0},
 	[ENTRY_LOUDNESS] = {"loudness", HAS_OBSERVATION, 0},
 	[ENTRY_CUE] = {"cue", HAS_OBSERVATION | HAS_CODE, 0},
 	[ENTRY_FAULT] = {"fault", MAY_OBSERVATION | HAS_CODE, 1},
+	[ENTRY_GONE] = {"gone", HAS_REF, 0},
 };
 
 static const struct rule *rule_of(enum entry_kind kind)
@@ -145,6 +146,12 @@ static const char *check_facts(enum entry_kind kind, const struct facts *facts)
 			return "sha256 is not 64 lower-case hex digits";
 		}
 		return facts->n_levels == 0 || facts->step_ms > 0 ? NULL : "step_ms is missing";
+	case ENTRY_GONE:
+		if (!file_name_ok(facts->file)) {
+			return "file is not a plain file name";
+		}
+		return hex_ok(facts->sha256, 64) ? NULL
+						 : "sha256 is not 64 lower-case hex digits";
 	case ENTRY_LOUDNESS:
 		if (facts->from_ns < 0 || facts->from_ns > TIME_MOST) {
 			return "from_ns is out of range";

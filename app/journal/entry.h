@@ -32,6 +32,8 @@ enum entry_kind {
 	ENTRY_LOUDNESS,      /* facts: from_ns, step_ms, levels */
 	ENTRY_CUE,           /* code; the interval prompt went off */
 	ENTRY_FAULT,         /* code: its name; value 1: raised, 0: over; facts: cause (text) */
+	ENTRY_GONE,          /* ref: the snippet whose file may leave the box, because a server has
+	                        it; facts: file, sha256. Another one for it says nothing new. */
 	ENTRY_KINDS_END,
 };
 

@@ -318,6 +318,15 @@ static void take_cue(struct fold *fold, const struct entry *entry)
 	};
 }
 
+static void take_gone(struct fold *fold, const struct entry *entry)
+{
+	for (size_t i = 0; i < fold->timeline->n_snippets; i++) {
+		if (fold->timeline->snippets[i].seq == entry->ref) {
+			fold->timeline->snippets[i].gone = true;
+		}
+	}
+}
+
 /* Whether the entry says something that the first walk gathers. */
 static bool concerns(const struct fold *fold, const struct entry *entry)
 {
@@ -336,6 +345,8 @@ static bool concerns(const struct fold *fold, const struct entry *entry)
 	case ENTRY_SNIPPET:
 	case ENTRY_LOUDNESS:
 		return ours;
+	case ENTRY_GONE:
+		return entry->ref > fold->start->seq;
 	case ENTRY_END:
 		return ours && !fold->end;
 	default:
@@ -363,6 +374,9 @@ static void take(struct fold *fold, const struct entry *entry, struct facts *fac
 		break;
 	case ENTRY_CUE:
 		take_cue(fold, entry);
+		break;
+	case ENTRY_GONE:
+		take_gone(fold, entry);
 		break;
 	case ENTRY_END:
 		fold->end = entry;

@@ -142,12 +142,12 @@ static json_t *snippets(const struct timeline *timeline)
 
 	for (size_t i = 0; i < timeline->n_snippets; i++) {
 		const struct timeline_snippet *snippet = &timeline->snippets[i];
-		json_t *one = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:o}",
+		json_t *one = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:b, s:o}",
 			"number", (json_int_t)i + 1, "seq", (json_int_t)snippet->seq, "from",
 			json_seconds(snippet->from_ns), "to", json_seconds(snippet->to_ns), "file",
 			text(snippet->file), "codec", text(snippet->codec), "bytes",
 			(json_int_t)snippet->bytes, "sha256", text(snippet->sha256), "complete",
-			snippet->complete, "peaks", peaks(snippet));
+			snippet->complete, "gone", snippet->gone, "peaks", peaks(snippet));
 
 		if (json_array_append_new(list, one) < 0) {
 			json_decref(list);

@@ -30,6 +30,7 @@ struct timeline_snippet {
 	int64_t bytes;
 	char file[64], sha256[65], codec[16];
 	bool complete;          /* false: cut short by a loss of power or of the card */
+	bool gone;              /* its file has left the box: a server has it */
 	uint8_t *peaks;         /* 0-255 of full scale, one per peak_ms */
 	size_t n_peaks;
 	int peak_ms;

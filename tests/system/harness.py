@@ -40,7 +40,7 @@ DECODED_HZ = 48000
 MORNING_NS = 1_747_213_200 * NS # 2025-05-14 09:00 UTC: the wall clock of most tests
 
 KINDS = ["?", "boot", "clock", "observation_start", "observation_end", "press", "release", "undo",
-	"mic", "gap", "snippet", "loudness", "cue", "fault"]
+	"mic", "gap", "snippet", "loudness", "cue", "fault", "gone"]
 MIC_STATES = ["off", "live", "muted", "lost", "full"]
 REPORTS = ("AddressSanitizer", "LeakSanitizer", "ThreadSanitizer", "UndefinedBehaviorSanitizer",
 	"runtime error:", "ERROR SUMMARY: 1")

@@ -69,6 +69,11 @@ static struct entry good(enum entry_kind kind)
 			"\"to_ns\":2,\"bytes\":3,\"sha256\":\"" SHA "\","
 			"\"step_ms\":100,\"peaks\":\"AAEC\"}");
 		break;
+	case ENTRY_GONE:
+		entry.observation = 0;
+		entry.ref = 8;
+		set_body(&entry, "{\"file\":\"7.opus\",\"sha256\":\"" SHA "\"}");
+		break;
 	case ENTRY_LOUDNESS:
 		set_body(&entry, "{\"from_ns\":1,\"step_ms\":100,\"levels\":\"AAEC\"}");
 		break;
@@ -415,10 +420,25 @@ static void a_snippet_needs_all_of_its_facts(void **state)
 	}
 }
 
+static void what_left_the_box_is_named_with_its_hash(void **state)
+{
+	struct entry entry = good(ENTRY_GONE);
+
+	set_body(&entry, "{\"file\":\"../7.opus\",\"sha256\":\"" SHA "\"}");
+	assert_wrong(&entry, "file");
+	entry = good(ENTRY_GONE);
+	set_body(&entry, "{\"file\":\"7.opus\"}");
+	assert_wrong(&entry, "sha256");
+	entry = good(ENTRY_GONE);
+	entry.ref = 0;
+	assert_wrong(&entry, "ref");
+}
+
 static void names_are_for_people_and_stable(void **state)
 {
 	assert_string_equal(entry_kind_name(ENTRY_BOOT), "boot");
 	assert_string_equal(entry_kind_name(ENTRY_FAULT), "fault");
+	assert_string_equal(entry_kind_name(ENTRY_GONE), "gone");
 	assert_string_equal(entry_kind_name(ENTRY_KINDS_END), "?");
 	assert_string_equal(entry_kind_name((enum entry_kind) - 1), "?");
 	assert_string_equal(entry_kind_name((enum entry_kind)0), "?");
@@ -463,6 +483,7 @@ int main(void)
 		cmocka_unit_test(a_wrong_fact_is_named),
 		cmocka_unit_test(a_snippet_cannot_point_out_of_its_folder),
 		cmocka_unit_test(a_snippet_needs_all_of_its_facts),
+		cmocka_unit_test(what_left_the_box_is_named_with_its_hash),
 		cmocka_unit_test(names_are_for_people_and_stable),
 		cmocka_unit_test(a_list_takes_over_the_bodies),
 	};

@@ -466,6 +466,28 @@ static void a_recovered_observation_lasts_to_its_last_sign_of_life(void **state)
 	}
 }
 
+static void a_snippet_that_left_the_box_is_told_from_one_that_stayed(void **state)
+{
+	struct script script = {0};
+	int64_t observation, first;
+	struct facts facts = {.file = "snippet.opus", .sha256 = SHA};
+	struct timeline *timeline;
+
+	add_boot(&script, BOOT_A, -1);
+	observation = add_start(&script, 0);
+	first = add_snippet(&script, 1, 9, true, 10);
+	(void)add_snippet(&script, 20, 29, true, 30);
+	add_end(&script, 3000, "button");
+	(void)add(&script, ENTRY_GONE, 4000, "", first, 0, &facts);
+	(void)add(&script, ENTRY_GONE, 4001, "", first, 0, &facts);
+	timeline = fold(&script, observation);
+	assert_int_equal(timeline->n_snippets, 2);
+	assert_true(timeline->snippets[0].gone);
+	assert_false(timeline->snippets[1].gone);
+	timeline_free(timeline);
+	entries_fini(&script.entries);
+}
+
 static void an_observation_without_an_end_is_running(void **state)
 {
 	struct script script = {0};
@@ -761,6 +783,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_starts_in_1970_is_put_right_later),
 		cmocka_unit_test(a_boot_that_never_knew_the_time_says_so),
 		cmocka_unit_test(a_recovered_observation_lasts_to_its_last_sign_of_life),
+		cmocka_unit_test(a_snippet_that_left_the_box_is_told_from_one_that_stayed),
 		cmocka_unit_test(an_observation_without_an_end_is_running),
 		cmocka_unit_test(every_way_to_be_silent_is_told_apart),
 		cmocka_unit_test(without_a_word_of_the_microphone_there_was_no_sound),
