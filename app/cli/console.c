@@ -22,6 +22,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#define BOARD_WAIT_MS 5000 /* a recorder just started needs a moment */
 #define TAP_NS (90 * NS_PER_MS)
 #define REREAD_MS 500
 #define PAINT_MS 200
@@ -404,7 +405,7 @@ static int set_up(struct console *console, struct error *error)
 	console->screen.keys = &console->keys;
 	console->screen.box = console->config.name;
 	snprintf(console->microphone, sizeof(console->microphone), "not known yet");
-	return boardlink_open(console->config.runtime, 0, &console->link, error);
+	return boardlink_open(console->config.runtime, BOARD_WAIT_MS, &console->link, error);
 }
 
 static int run(struct cli *cli, int argc, char **argv)

@@ -39,7 +39,7 @@ CONF
 export CHALKBOX_CONFIG=$state/chalkbox.conf
 "$build/chalkboxd" 2>"$state/log" &
 box=$!
-"$build/chalkbox" console --wait || {
+"$build/chalkbox" console || {
 	cat "$state/log"
 	exit 1
 }
