@@ -48,11 +48,15 @@ int ring_reset(struct ring *ring, size_t frames)
 	}
 	pthread_mutex_lock(&ring->lock);
 	int16_t *old = ring->frames;
+	size_t old_bytes = ring->room * sizeof(*old);
 	ring->frames = fresh;
 	ring->room = frames;
 	ring->tail = ring->head;
 	ring->generation++;
 	pthread_mutex_unlock(&ring->lock);
+	if (old) {
+		explicit_bzero(old, old_bytes);
+	}
 	free(old);
 	return 0;
 }
