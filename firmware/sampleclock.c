@@ -141,6 +141,8 @@ static void fit(struct sampleclock *clock)
 	}
 	if (fabs(slope / clock->nominal - 1) < SLOPE_MOST_OFF) {
 		clock->slope = slope;
+	} else {
+		height = height_of(&cloud, clock->slope);
 	}
 	clock->frame = frame0;
 	clock->t_ns = t0_ns + llround(height);
