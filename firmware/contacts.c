@@ -49,15 +49,35 @@ void contacts_level(struct contacts *contacts, size_t i, bool down, int64_t now_
 	hold(contacts, i, &change);
 }
 
+void contacts_gone(struct contacts *contacts, size_t i, int64_t now_ns)
+{
+	struct debounce *debounce = &contacts->list[i];
+	struct debounced change = debounce_edge(debounce, false, now_ns);
+	hold(contacts, i, &change);
+	if (debounce->down) {
+		change = (struct debounced){
+			.change = DEBOUNCE_RELEASE, .t_ns = now_ns, .estimated = true};
+		hold(contacts, i, &change);
+	}
+	debounce_init(debounce, debounce->quiet_ns, false);
+}
+
+/* Whether the contact may yet give a change that belongs before @t_ns. */
+static bool may_precede(const struct debounce *debounce, int64_t t_ns)
+{
+	int64_t earliest_ns = debounce_earliest(debounce);
+	bool chatters = debounce->restless &&
+		debounce->last_ns - earliest_ns >= CONTACTS_WAIT_NS;
+	return earliest_ns < t_ns && !chatters;
+}
+
 bool contacts_next(struct contacts *contacts, struct contact *ret_contact)
 {
 	if (contacts->n_held == 0) {
 		return false;
 	}
 	for (size_t i = 0; contacts->n_held < CONTACTS_HELD_MAX && i < contacts->n; i++) {
-		const struct debounce *debounce = &contacts->list[i];
-		if (debounce->restless && debounce->stamped &&
-			debounce->first_ns < contacts->held[0].t_ns) {
+		if (may_precede(&contacts->list[i], contacts->held[0].t_ns)) {
 			return false;
 		}
 	}

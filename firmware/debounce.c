@@ -28,6 +28,7 @@ static struct debounced settle(struct debounce *debounce, bool level, int64_t no
 	debounce->raw = level;
 	debounce->restless = false;
 	debounce->stamped = false;
+	debounce->doubted = false;
 	return result;
 }
 
@@ -43,13 +44,16 @@ struct debounced debounce_edge(struct debounce *debounce, bool active, int64_t t
 	}
 	debounce->raw = active;
 	debounce->restless = true;
+	debounce->doubted = false;
 	debounce->last_ns = t_ns;
 	return result;
 }
 
 int64_t debounce_deadline(const struct debounce *debounce)
 {
-	return debounce->restless ? debounce->last_ns + debounce->quiet_ns : INT64_MAX;
+	return debounce->doubted ? debounce->doubt_ns + debounce->quiet_ns
+		: debounce->restless ? debounce->last_ns + debounce->quiet_ns
+				     : INT64_MAX;
 }
 
 struct debounced debounce_settle(struct debounce *debounce, bool level, int64_t now_ns)
@@ -57,5 +61,22 @@ struct debounced debounce_settle(struct debounce *debounce, bool level, int64_t 
 	if (debounce->restless && now_ns - debounce->last_ns < debounce->quiet_ns) {
 		return (struct debounced){.change = DEBOUNCE_NONE};
 	}
-	return settle(debounce, level, now_ns);
+	if (level == debounce->raw) {
+		return settle(debounce, level, now_ns);
+	}
+	if (!debounce->doubted) {
+		debounce->doubted = true;
+		debounce->doubt_ns = now_ns;
+	}
+	if (now_ns - debounce->doubt_ns < debounce->quiet_ns) {
+		return (struct debounced){.change = DEBOUNCE_NONE};
+	}
+	return settle(debounce, level, debounce->doubt_ns);
+}
+
+int64_t debounce_earliest(const struct debounce *debounce)
+{
+	return debounce->restless && debounce->stamped ? debounce->first_ns
+		: debounce->doubted                    ? debounce->doubt_ns
+						       : INT64_MAX;
 }

@@ -11,7 +11,8 @@ struct debounce {
 	bool raw;         /* the level of the last edge */
 	bool restless;    /* edges came, and the quiet has not */
 	bool stamped;     /* first_ns is an edge away from `down` */
-	int64_t first_ns, last_ns;
+	bool doubted;     /* the line read another level than the last edge told */
+	int64_t first_ns, last_ns, doubt_ns;
 };
 
 enum debounce_change { DEBOUNCE_NONE, DEBOUNCE_PRESS, DEBOUNCE_RELEASE };
@@ -37,8 +38,12 @@ int64_t debounce_deadline(const struct debounce *debounce);
 
 /*
  * @level is what the line reads now. After the quiet it is what counts,
- * whatever the edges said: the BCM283x can lose close ones.
+ * whatever the edges said: the BCM283x can lose close ones. But against the
+ * edges only when it is read twice, a quiet apart: the edge may be on its way.
  */
 struct debounced debounce_settle(struct debounce *debounce, bool level, int64_t now_ns);
+
+/* No change still to come can be earlier than this; INT64_MAX when none is near. */
+int64_t debounce_earliest(const struct debounce *debounce);
 
 #endif
