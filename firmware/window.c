@@ -95,8 +95,5 @@ void windows_remove(struct windows *windows, size_t i)
 
 bool windows_over(const struct windows *windows, size_t i, int64_t now_ns, int64_t before_ns)
 {
-	const struct window *window = &windows->list[i];
-	bool full = window->to_ns >= limit_of(window);
-	bool followed = i + 1 < windows->n && windows->list[i + 1].from_ns <= window->to_ns;
-	return now_ns > window->to_ns + (full || followed ? 0 : before_ns);
+	return now_ns > windows->list[i].to_ns + before_ns;
 }

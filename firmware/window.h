@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define WINDOW_LONGEST_NS (120 * NS_PER_S)
-#define WINDOWS_MAX 16
+#define WINDOWS_MAX 64
 
 /* One snippet to be: times of CLOCK_MONOTONIC. */
 struct window {
@@ -39,8 +39,8 @@ void windows_remove(struct windows *windows, size_t i);
 
 /*
  * Whether window @i can be finished: at @now_ns its end has passed so long ago
- * that no press still to come, which looks back @before_ns, can touch it; or it
- * is as long as it may become and its end has passed.
+ * that no press still to come, which looks back @before_ns, can touch it. A full
+ * one waits too: what it holds must not be begun a second time.
  */
 bool windows_over(const struct windows *windows, size_t i, int64_t now_ns, int64_t before_ns);
 
