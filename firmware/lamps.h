@@ -11,6 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define LAMPS_RUNNING_MAX 16 /* as many as a scheme has codes */
+
 /*
  * red: steady while the microphone is live. green: steady while an observation
  * is open; one blink for an event on disk; two for an interval prompt. amber:
@@ -19,7 +21,7 @@
  */
 struct lamps {
 	bool mic_live, observing, degraded, not_saving;
-	char running[4][CONFIG_NAME_CHARS]; /* codes whose state runs; "" for none */
+	char running[LAMPS_RUNNING_MAX][CONFIG_NAME_CHARS]; /* codes whose state runs; "" for none */
 	int64_t blink_ns; /* the last confirmation's begin; 0 for never */
 	int64_t cue_ns;   /* the last prompt's begin; 0 for never */
 };
