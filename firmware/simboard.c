@@ -20,6 +20,7 @@
 
 #define CLIENTS_MAX 8
 #define MESSAGE_CHARS 128
+#define TIME_MOST_NS (INT64_MAX / 4) /* sums with it do not overflow */
 
 struct simboard {
 	const struct config *config;
@@ -157,7 +158,7 @@ static bool parse(struct simboard *board, const char *text, struct edge *ret_edg
 	int n = sscanf(text, "%7s %31s %1d %lld", verb, line, &level, &t_ns);
 	bool is_edge = n == 4 && strcmp(verb, "edge") == 0;
 	bool is_level = n == 3 && strcmp(verb, "level") == 0;
-	if ((!is_edge && !is_level) || level < 0 || level > 1 || t_ns < 0) {
+	if ((!is_edge && !is_level) || level < 0 || level > 1 || t_ns < 0 || t_ns > TIME_MOST_NS) {
 		return false;
 	}
 	for (size_t i = 0; i < board->config->buttons.n; i++) {
@@ -215,6 +216,9 @@ static int lamps_open(const struct config *config, void *buttons, void **ret_sel
 	if (config->buttons_kind != BUTTONS_SIM) {
 		return error_set(error, -EINVAL,
 			"[board] lamps = sim goes with buttons = sim only; set lamps = none");
+	}
+	if (!buttons) {
+		return error_set(error, -ENODEV, "simulated board: no lamps without its socket");
 	}
 	*ret_self = buttons;
 	return 0;
