@@ -76,10 +76,14 @@ static bool take(struct meter *meter, int64_t now_ns, struct recorder *recorder)
 void meter_advance(struct meter *meter, int64_t now_ns, struct recorder *recorder)
 {
 	meter->next_ns = now_ns + METER_TICK_NS;
-	if (!meter->running || listener_rate_hz(meter->listener) == 0) {
+	if (!meter->running) {
 		return;
 	}
+	/* (a card that has just gone still has its last seconds in the ring) */
 	if (meter->loudness.step == 0) {
+		if (listener_rate_hz(meter->listener) == 0) {
+			return;
+		}
 		begin_anew(meter, now_ns, recorder);
 	}
 	while (take(meter, now_ns, recorder)) {
