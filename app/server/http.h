@@ -7,6 +7,7 @@
 
 #include "app/base/error.h"
 #include "app/base/id.h"
+#include "app/server/access.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -26,13 +27,6 @@ enum http_method {
 	HTTP_PATCH = 16,
 	HTTP_DELETE = 32,
 	HTTP_OPTIONS = 64,
-};
-
-enum role {
-	ROLE_NONE, /* not signed in */
-	ROLE_ADMINISTRATOR,
-	ROLE_COACH,
-	ROLE_TEACHER,
 };
 
 struct server;

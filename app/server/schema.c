@@ -37,6 +37,7 @@
 	"journal TEXT NOT NULL, seq BIGINT NOT NULL, observation BIGINT NOT NULL," \
 	"sha256 TEXT NOT NULL, bytes BIGINT NOT NULL, codec TEXT NOT NULL," \
 	"withdrawn_ns BIGINT NOT NULL DEFAULT 0," \
+	"withdrawn_by TEXT NOT NULL DEFAULT ''," /* '': by the site's rule */ \
 	"PRIMARY KEY(journal, seq));" \
 	"CREATE INDEX snippet_sha256 ON snippet(sha256);" \
 	/* the sound that is kept, in blobs/ under its hash */ \
@@ -62,10 +63,39 @@
 	"CREATE INDEX observation_coach ON observation(coach);" \
 	"CREATE INDEX observation_teacher ON observation(teacher);"
 
+/*
+ * People. What is kept of an invitation's or a session's secret is its SHA-256.
+ * A look is one person at one thing; looks that follow each other closely are one,
+ * from at_ns until until_ns.
+ */
+#define PEOPLE \
+	"CREATE TABLE person(" \
+	"id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, role INTEGER NOT NULL," \
+	"password TEXT NOT NULL DEFAULT ''," /* '' until the invitation is taken */ \
+	"invited_by TEXT NOT NULL DEFAULT '', invited_ns BIGINT NOT NULL," \
+	"revoked_ns BIGINT NOT NULL DEFAULT 0);" \
+	"CREATE TABLE invitation(" \
+	"code TEXT PRIMARY KEY, person TEXT NOT NULL, expires_ns BIGINT NOT NULL," \
+	"used_ns BIGINT NOT NULL DEFAULT 0);" \
+	"CREATE INDEX invitation_person ON invitation(person);" \
+	"CREATE TABLE session(" \
+	"id TEXT PRIMARY KEY, person TEXT NOT NULL, seen_ns BIGINT NOT NULL," \
+	"expires_ns BIGINT NOT NULL);" \
+	"CREATE INDEX session_person ON session(person);" \
+	"CREATE TABLE look(" \
+	"id TEXT PRIMARY KEY, observation TEXT NOT NULL, person TEXT NOT NULL," \
+	"what TEXT NOT NULL, seq BIGINT NOT NULL," /* of the snippet heard; or 0 */ \
+	"at_ns BIGINT NOT NULL, until_ns BIGINT NOT NULL);" \
+	"CREATE INDEX look_observation ON look(observation, person);" \
+	/* one row, of id 1 */ \
+	"CREATE TABLE site(" \
+	"id INTEGER PRIMARY KEY, scheme TEXT NOT NULL DEFAULT ''," /* '': each box's own */ \
+	"days_on_box BIGINT NOT NULL, days_on_server BIGINT NOT NULL);"
+
 /* clang-format on */
 
 const char *const schema_steps[] = {
-	BOXES OBSERVATIONS,
+	BOXES OBSERVATIONS PEOPLE,
 };
 
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

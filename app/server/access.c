@@ -1,0 +1,105 @@
+/*
+ * An observation belongs to its teacher; the coach who made it sees it; nobody
+ * else does, administrators included. So what concerns an observation hangs on
+ * the relation to it, never on the role alone, and a person without one is told
+ * what a person is told who guesses: there is no such thing.
+ */
+#include "app/server/access.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum {
+	ANYBODY = 1 << 0,
+	ADMINISTRATOR = 1 << 1,
+	COACH = 1 << 2, /* any coach */
+	TEACHER = 1 << 3, /* any teacher */
+	ITS_COACH = 1 << 4, /* the coach who made it, who carries it */
+	ITS_TEACHER = 1 << 5, /* the teacher it is assigned to */
+	SIGNED_IN = ADMINISTRATOR | COACH | TEACHER,
+	HIDDEN = 1 << 6, /* refused as if it did not exist */
+};
+
+static const unsigned char table[DEEDS_END] = {
+	[DEED_SIGN_IN] = ANYBODY,
+	[DEED_TAKE_INVITATION] = ANYBODY,
+
+	[DEED_SEE_SESSION] = SIGNED_IN,
+	[DEED_SIGN_OUT] = SIGNED_IN,
+	[DEED_CHECK_SCHEME] = SIGNED_IN,
+	[DEED_LIST_OBSERVATIONS] = SIGNED_IN, /* those they have a relation to */
+
+	[DEED_LIST_PEOPLE] = ADMINISTRATOR,
+	[DEED_LIST_TEACHERS] = ADMINISTRATOR | COACH,
+	[DEED_INVITE_ADMINISTRATOR] = ADMINISTRATOR,
+	[DEED_INVITE_COACH] = ADMINISTRATOR,
+	[DEED_INVITE_TEACHER] = ADMINISTRATOR | COACH,
+	[DEED_REVOKE_PERSON] = ADMINISTRATOR,
+
+	[DEED_LIST_BOXES] = ADMINISTRATOR,
+	[DEED_LIST_OWN_BOXES] = ADMINISTRATOR | COACH,
+	[DEED_PAIR_BOX] = ADMINISTRATOR | COACH,
+	[DEED_PAIR_BOX_FOR_OTHERS] = ADMINISTRATOR,
+	[DEED_NAME_BOX] = ADMINISTRATOR | ITS_COACH | HIDDEN,
+	[DEED_REVOKE_BOX] = ADMINISTRATOR | ITS_COACH | HIDDEN,
+	[DEED_GIVE_BOX] = ADMINISTRATOR,
+
+	[DEED_SEE_SITE] = ADMINISTRATOR,
+	[DEED_CHANGE_SITE] = ADMINISTRATOR,
+
+	[DEED_SEE_TIMELINE] = ITS_COACH | ITS_TEACHER | HIDDEN,
+	[DEED_HEAR] = ITS_COACH | ITS_TEACHER | HIDDEN,
+	[DEED_CHANGE_OBSERVATION] = ITS_COACH | HIDDEN,
+	[DEED_WITHDRAW] = ITS_TEACHER | HIDDEN,
+	[DEED_SEE_LOOKS] = ITS_TEACHER | HIDDEN,
+};
+
+/* A relation counts only for the role it belongs to. */
+static unsigned int standing(enum role role, enum relation relation)
+{
+	switch (role) {
+	case ROLE_ADMINISTRATOR:
+		return ANYBODY | ADMINISTRATOR;
+	case ROLE_COACH:
+		return ANYBODY | COACH | (relation == RELATION_COACH ? ITS_COACH : 0);
+	case ROLE_TEACHER:
+		return ANYBODY | TEACHER | (relation == RELATION_TEACHER ? ITS_TEACHER : 0);
+	default:
+		return ANYBODY;
+	}
+}
+
+enum verdict access_decide(enum role role, enum relation relation, enum deed deed)
+{
+	unsigned int rule = (unsigned int)deed < DEEDS_END ? table[deed] : HIDDEN;
+
+	if (rule & standing(role, relation)) {
+		return VERDICT_ALLOWED;
+	}
+	if (role <= ROLE_NONE || role >= ROLES_END) {
+		return VERDICT_SIGN_IN;
+	}
+	return rule & HIDDEN ? VERDICT_HIDDEN : VERDICT_REFUSED;
+}
+
+static const char *const names[ROLES_END] = {
+	[ROLE_NONE] = "nobody",
+	[ROLE_ADMINISTRATOR] = "administrator",
+	[ROLE_COACH] = "coach",
+	[ROLE_TEACHER] = "teacher",
+};
+
+const char *role_name(enum role role)
+{
+	return names[role > ROLE_NONE && role < ROLES_END ? role : ROLE_NONE];
+}
+
+enum role role_of(const char *name)
+{
+	for (enum role role = ROLE_ADMINISTRATOR; role < ROLES_END; role++) {
+		if (strcmp(name, names[role]) == 0) {
+			return role;
+		}
+	}
+	return ROLE_NONE;
+}

@@ -1,0 +1,86 @@
+/*
+ * Who may do what, in one place. Pure: a role and how the person stands to the
+ * thing give the answer, and the answer is a row of one table.
+ */
+#ifndef SERVER_ACCESS_H
+#define SERVER_ACCESS_H
+
+#include <stdbool.h>
+
+/* Numbers are stored: never renumber. */
+enum role {
+	ROLE_NONE = 0, /* signed out, or revoked */
+	ROLE_ADMINISTRATOR = 1,
+	ROLE_COACH = 2,
+	ROLE_TEACHER = 3,
+	ROLES_END,
+};
+
+/* How a person stands to an observation or a box. */
+enum relation {
+	RELATION_NONE,
+	RELATION_COACH, /* made the observation; carries the box */
+	RELATION_TEACHER, /* the observation is assigned to them */
+	RELATIONS_END,
+};
+
+enum deed {
+	/* anybody */
+	DEED_SIGN_IN,
+	DEED_TAKE_INVITATION,
+	/* signed in */
+	DEED_SEE_SESSION,
+	DEED_SIGN_OUT,
+	DEED_CHECK_SCHEME,
+	DEED_LIST_OBSERVATIONS,
+	/* people */
+	DEED_LIST_PEOPLE,
+	DEED_LIST_TEACHERS,
+	DEED_INVITE_ADMINISTRATOR,
+	DEED_INVITE_COACH,
+	DEED_INVITE_TEACHER,
+	DEED_REVOKE_PERSON,
+	/* boxes */
+	DEED_LIST_BOXES,
+	DEED_LIST_OWN_BOXES,
+	DEED_PAIR_BOX,
+	DEED_PAIR_BOX_FOR_OTHERS,
+	DEED_NAME_BOX,
+	DEED_REVOKE_BOX,
+	DEED_GIVE_BOX,
+	/* the site */
+	DEED_SEE_SITE,
+	DEED_CHANGE_SITE,
+	/* one observation */
+	DEED_SEE_TIMELINE,
+	DEED_HEAR,
+	DEED_CHANGE_OBSERVATION,
+	DEED_WITHDRAW,
+	DEED_SEE_LOOKS,
+	DEEDS_END,
+};
+
+enum verdict {
+	VERDICT_ALLOWED,
+	VERDICT_SIGN_IN, /* 401: nobody is signed in */
+	VERDICT_REFUSED, /* 403: not with that role */
+	VERDICT_HIDDEN, /* 404: as if it did not exist */
+};
+
+/*
+ * Decides. A number outside of its enum is never allowed. @relation is
+ * RELATION_NONE for deeds that concern no one thing.
+ */
+enum verdict access_decide(enum role role, enum relation relation, enum deed deed);
+
+static inline bool access_allowed(enum role role, enum relation relation, enum deed deed)
+{
+	return access_decide(role, relation, deed) == VERDICT_ALLOWED;
+}
+
+/* "administrator", "coach", "teacher"; "nobody" for anything else. Static. */
+const char *role_name(enum role role);
+/* ROLE_NONE for a word that is none of the three. */
+enum role role_of(const char *name);
+
+#endif
