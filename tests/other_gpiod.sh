@@ -24,7 +24,7 @@ mkdir -p "$tmp/lists/partial" "$tmp/cache/archives/partial" "$tmp/root"
 echo "deb $site $suite main" >"$tmp/sources.list"
 apt() {
 	apt-get -qq -o Dir::Etc::SourceList="$tmp/sources.list" -o Dir::Etc::SourceParts=- \
-		-o Dir::State::Lists="$tmp/lists" -o Dir::Cache="$tmp/cache" -o Debug::NoLocking=1 \
+		-o Dir::State::Lists="$tmp/lists" -o Dir::Cache="$tmp/cache" -o Debug::NoLocking=1 -o Dir::State::status=/dev/null \
 		-o APT::Sandbox::User=root -o APT::Get::List-Cleanup=0 "$@"
 }
 apt update >/dev/null 2>"$tmp/log" || skip "no lists of $suite: $(tail -n 1 "$tmp/log")"
