@@ -318,12 +318,23 @@ static void take_cue(struct fold *fold, const struct entry *entry)
 	};
 }
 
+/* During the walk the snippets stand in order of seq. */
 static void take_gone(struct fold *fold, const struct entry *entry)
 {
-	for (size_t i = 0; i < fold->timeline->n_snippets; i++) {
-		if (fold->timeline->snippets[i].seq == entry->ref) {
-			fold->timeline->snippets[i].gone = true;
+	struct timeline_snippet *snippets = fold->timeline->snippets;
+	size_t from = 0, to = fold->timeline->n_snippets;
+
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+
+		if (snippets[middle].seq < entry->ref) {
+			from = middle + 1;
+		} else {
+			to = middle;
 		}
+	}
+	if (from < fold->timeline->n_snippets && snippets[from].seq == entry->ref) {
+		snippets[from].gone = true;
 	}
 }
 
