@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define HOLD_EXTENDS_NS (5 * NS_PER_S)
+#define HOLD_EXTENDS_NS NS_PER_S
 
 void recorder_init(struct recorder *recorder, const struct scheme *scheme, const char *scheme_text,
 	int64_t idle_ns, int64_t last_seq, void (*new_id)(char ret_id[static UUID_CHARS]))
@@ -134,6 +134,10 @@ void recorder_end(struct recorder *recorder, int64_t t_ns, const char *cause)
 	coding_free(recorder->coding);
 	recorder->coding = NULL;
 	recorder->observation = 0;
+	for (size_t i = 0; i < recorder->out.n_keeps; i++) { /* nothing beyond the end */
+		struct keep *wish = &recorder->out.keeps[i];
+		wish->to_ns = wish->to_ns < t_ns ? wish->to_ns : t_ns;
+	}
 	for (size_t i = 0; i < recorder->scheme->n_codes; i++) {
 		recorder->down[i].seq = 0;
 	}
@@ -177,6 +181,8 @@ static void press_event(struct recorder *recorder, const struct code *code, size
 void recorder_press(struct recorder *recorder, const struct code *code, int64_t t_ns)
 {
 	size_t i = (size_t)(code - recorder->scheme->codes);
+	/* a loop that was kept from turning still sees what came before, in order */
+	recorder_advance(recorder, t_ns);
 	recorder->down[i].t_ns = t_ns;
 	recorder->down[i].since_ns = t_ns;
 	recorder->down[i].seq = 0;
@@ -206,14 +212,30 @@ static bool spans(const struct code *code)
 	return code->kind == CODE_HELD || code->hold[0];
 }
 
+static int64_t hold_ns(const struct recorder *recorder, const struct code *code)
+{
+	int ms = code->kind == CODE_LESSON ? recorder->scheme->end_hold_ms
+					   : recorder->scheme->hold_ms;
+	return ms * NS_PER_MS;
+}
+
+/* Up to when the sound of a button that is down is kept, seconds after aside. */
+static int64_t kept_to(const struct recorder *recorder, size_t i)
+{
+	int64_t since_ns = recorder->down[i].since_ns;
+	return since_ns == recorder->down[i].t_ns
+		? since_ns
+		: since_ns - HOLD_EXTENDS_NS + hold_ns(recorder, &recorder->scheme->codes[i]);
+}
+
 void recorder_release(
 	struct recorder *recorder, const struct code *code, int64_t t_ns, bool estimated)
 {
 	size_t i = (size_t)(code - recorder->scheme->codes);
 	int64_t held_ns = t_ns - recorder->down[i].t_ns;
 	int64_t seq = recorder->down[i].seq;
-	/* a loop that was kept from turning still sees the hold that ended by now */
-	recorder_advance(recorder, t_ns);
+	recorder_advance(recorder, t_ns); /* as above: a hold that ended by now */
+	int64_t kept_to_ns = kept_to(recorder, i);
 	recorder->down[i].t_ns = 0;
 	recorder->down[i].seq = 0;
 	if (!seq || !recorder->observation) {
@@ -229,21 +251,16 @@ void recorder_release(
 	if (recorder->coding) {
 		coding_release(recorder->coding, seq, t_ns);
 	}
-	if (spans(code) && held_ns >= recorder->scheme->hold_ms * NS_PER_MS) {
-		keep_around(recorder, code, t_ns);
+	if (code->kind == CODE_HELD || (code->hold[0] && held_ns >= hold_ns(recorder, code))) {
+		int64_t from_ns = t_ns - code->before_s * NS_PER_S;
+		keep(recorder, from_ns < kept_to_ns ? from_ns : kept_to_ns,
+			t_ns + code->after_s * NS_PER_S);
 	}
 }
 
 void recorder_mute(struct recorder *recorder, bool muted)
 {
 	recorder->mute_wanted = muted;
-}
-
-static int64_t hold_ns(const struct recorder *recorder, const struct code *code)
-{
-	int ms = code->kind == CODE_LESSON ? recorder->scheme->end_hold_ms
-					   : recorder->scheme->hold_ms;
-	return ms * NS_PER_MS;
 }
 
 /* When the button that is down does its next thing by being held. */
@@ -269,7 +286,7 @@ static void held(struct recorder *recorder, size_t i, int64_t due_ns)
 		undo(recorder, due_ns);
 	} else {
 		/* the span goes on: so does the sound; look again in a while */
-		keep(recorder, due_ns, due_ns + HOLD_EXTENDS_NS + code->after_s * NS_PER_S);
+		keep(recorder, kept_to(recorder, i), due_ns + code->after_s * NS_PER_S);
 		recorder->down[i].since_ns += HOLD_EXTENDS_NS;
 	}
 }
@@ -302,8 +319,9 @@ void recorder_advance(struct recorder *recorder, int64_t now_ns)
 	if (recorder->coding) {
 		coding_advance(recorder->coding, now_ns);
 	}
-	if (recorder->observation && now_ns - recorder->last_press_ns >= recorder->idle_ns) {
-		recorder_end(recorder, now_ns, "idle");
+	int64_t idle_due_ns = recorder->last_press_ns + recorder->idle_ns;
+	if (recorder->observation && idle_due_ns <= now_ns) {
+		recorder_end(recorder, idle_due_ns, "idle");
 	}
 }
 
