@@ -20,7 +20,7 @@
 
 struct snippet {
 	int dir_fd, fd;
-	int write_error; /* the callback's; 0 or -errno */
+	int write_error; /* the callback's first one; 0 or -errno */
 	char name[NAME_CHARS];
 	struct snippet_head head;
 	int rate_hz;
@@ -35,8 +35,9 @@ struct snippet {
 static int on_write(void *data, const unsigned char *bytes, opus_int32 n)
 {
 	struct snippet *snippet = data;
-	snippet->write_error = file_write(snippet->fd, bytes, (size_t)n);
-	if (snippet->write_error) {
+	int r = file_write(snippet->fd, bytes, (size_t)n);
+	if (r < 0) {
+		snippet->write_error = snippet->write_error ? snippet->write_error : r;
 		return 1;
 	}
 	crypto_hash_sha256_update(&snippet->sha, bytes, (unsigned long long)n);
@@ -56,13 +57,14 @@ static int add_tag(OggOpusComments *tags, const char *name, int64_t value)
 	return ope_comments_add(tags, name, text);
 }
 
-/* What the encoder said, or what the disk said inside it. */
+/* What the disk said inside the encoder (which may be silent on it), or it itself. */
 static int opus_error(const struct snippet *snippet, int code)
 {
-	if (code == OPE_OK) {
-		return 0;
-	}
-	return snippet->write_error ? snippet->write_error : code == OPE_ALLOC_FAIL ? -ENOMEM : -EIO;
+	return snippet->write_error ? snippet->write_error
+		: code == OPE_OK    ? 0
+		: code == OPE_ALLOC_FAIL
+			? -ENOMEM
+			: -EIO;
 }
 
 static int begin_encoder(struct snippet *snippet, int bitrate_kbit)
@@ -131,6 +133,9 @@ int snippet_open(int dir_fd, const struct snippet_head *head, int rate_hz, int b
 	r = r < 0 ? r : file_sync_dir(dir_fd);
 	r = r < 0 ? r : begin_encoder(snippet, bitrate_kbit);
 	if (r < 0) {
+		if (snippet->fd >= 0) {
+			(void)unlinkat(dir_fd, part, 0); /* nothing is in it */
+		}
 		snippet_close(snippet);
 		return error_set(error, r, "snippet %s: %s", part, strerror(-r));
 	}
