@@ -75,6 +75,13 @@ static bool mark_end(uint8_t *bytes, size_t at, size_t n)
 	return true;
 }
 
+/* Whether there is a page behind the piece that ends the chain. */
+static bool goes_on(const uint8_t *bytes, size_t n, const struct chain *chain)
+{
+	size_t from = chain->bytes + 1;
+	return from < n && memmem(bytes + from, n - from, "OggS", 4);
+}
+
 static int64_t tag(const OpusTags *tags, const char *name)
 {
 	const char *text = opus_tags_query(tags, name, 0);
@@ -109,7 +116,11 @@ static int describe(const uint8_t *bytes, size_t n, struct snippet_head *ret_hea
 	int r;
 	OggOpusFile *opus = op_open_memory(bytes, n, &r);
 	if (!opus) {
-		return -ENODATA;
+		return r == OP_EFAULT ? -ENOMEM : -EBADMSG;
+	}
+	if (op_channel_count(opus, 0) != 1) {
+		op_free(opus);
+		return -EBADMSG; /* none of ours */
 	}
 	struct snippet_head head = {0};
 	struct facts facts = {.bytes = (int64_t)n, .step_ms = SNIPPET_PEAK_MS};
@@ -118,7 +129,7 @@ static int describe(const uint8_t *bytes, size_t n, struct snippet_head *ret_hea
 	ogg_int64_t total = op_pcm_total(opus, -1);
 	size_t room = total > 0 ? (size_t)total / PEAK_FRAMES + 1 : 0;
 	facts.levels = room ? malloc(room) : NULL;
-	if (!facts.levels || op_channel_count(opus, 0) != 1) {
+	if (!facts.levels) {
 		op_free(opus);
 		facts_fini(&facts);
 		return room ? -ENOMEM : -ENODATA;
@@ -173,7 +184,11 @@ int torn_repair(int dir_fd, const char *part, struct snippet_head *ret_head,
 	struct facts *ret_facts)
 {
 	char *text;
-	size_t n;
+	size_t n, name_chars = strlen(part) - strlen(SNIPPET_PART);
+	struct facts facts = {0};
+	if (name_chars >= sizeof(facts.file)) {
+		return -ENAMETOOLONG; /* none of ours */
+	}
 	int r = read_part(dir_fd, part, &text, &n);
 	if (r < 0) {
 		return r;
@@ -181,11 +196,10 @@ int torn_repair(int dir_fd, const char *part, struct snippet_head *ret_head,
 	uint8_t *bytes = (uint8_t *)text;
 	struct chain chain;
 	struct snippet_head head;
-	struct facts facts = {0};
 	bool cut = true;
 	r = measure(bytes, n, &chain);
-	if (r == 0) {
-		r = chain.pages < 3 ? -ENODATA : 0;
+	if (r == 0 && chain.pages < 3) {
+		r = goes_on(bytes, n, &chain) ? -EBADMSG : -ENODATA;
 	}
 	if (r == 0) {
 		cut = mark_end(bytes, chain.last, chain.bytes - chain.last) || chain.bytes < n;
@@ -202,8 +216,7 @@ int torn_repair(int dir_fd, const char *part, struct snippet_head *ret_head,
 		return r;
 	}
 	facts.complete = !cut;
-	snprintf(facts.file, sizeof(facts.file), "%.*s",
-		(int)(strlen(part) - strlen(SNIPPET_PART)), part);
+	snprintf(facts.file, sizeof(facts.file), "%.*s", (int)name_chars, part);
 	*ret_head = head;
 	*ret_facts = facts;
 	return 0;
