@@ -420,6 +420,35 @@ static void a_reader_sees_each_commit_of_a_running_writer(void **state)
 	journal_close(writer);
 }
 
+/* After a cut nobody writes; a reader could, and must not, empty the log. */
+static void a_reader_leaves_the_database_and_its_log_alone(void **state)
+{
+	struct journal *journal = open_or_fail(JOURNAL_WRITE);
+	char *db, *wal, *db_after, *wal_after;
+	size_t n_db, n_wal, n;
+
+	append_or_fail(journal, 30);
+	read_whole("journal.db", &db, &n_db);
+	read_whole("journal.db-wal", &wal, &n_wal);
+	journal_close(journal);
+	assert_int_equal(remove_all(dir), 0);
+	write_whole("journal.db", db, n_db);
+	write_whole("journal.db-wal", wal, n_wal);
+	journal = open_or_fail(JOURNAL_READ);
+	assert_int_equal(count_entries(journal), 30);
+	journal_close(journal);
+	read_whole("journal.db", &db_after, &n);
+	assert_int_equal(n, n_db);
+	assert_memory_equal(db_after, db, n);
+	read_whole("journal.db-wal", &wal_after, &n);
+	assert_int_equal(n, n_wal);
+	assert_memory_equal(wal_after, wal, n);
+	free(db);
+	free(wal);
+	free(db_after);
+	free(wal_after);
+}
+
 static void reading_where_nothing_was_recorded_is_no_entry(void **state)
 {
 	struct journal *journal = NULL;
@@ -1013,6 +1042,7 @@ int main(void)
 		TEST(what_was_committed_survives_a_cut),
 		TEST(a_second_writer_is_refused_with_the_way_out),
 		TEST(a_reader_sees_each_commit_of_a_running_writer),
+		TEST(a_reader_leaves_the_database_and_its_log_alone),
 		TEST(reading_where_nothing_was_recorded_is_no_entry),
 		TEST(a_reader_who_may_write_nothing_reads_with_no_writer_there),
 		TEST(a_reader_who_may_write_nothing_reads_beside_a_writer),
