@@ -50,9 +50,9 @@ libs = $(shell pkg-config --libs $(1))
 # --- what the house is built of ---
 
 BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/wires.o app/base/file.o app/base/id.o app/base/iso.o
-SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o
+SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o app/scheme/site.o
 JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
-	app/journal/check.o app/journal/database.o app/journal/journal.o
+	app/journal/check.o app/journal/database.o app/journal/journal.o app/journal/gone.o
 TIMELINE := app/timeline/json.o app/timeline/timeline.o app/timeline/gather.o app/timeline/sums.o app/timeline/wall.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o press.o \
@@ -63,7 +63,7 @@ FIRMWARE := firmware/box.o firmware/gpio$(GPIOD).o firmware/evdev.o \
 	firmware/microphone.o firmware/listener.o firmware/ring.o firmware/sampleclock.o \
 	firmware/loudness.o firmware/meter.o firmware/window.o firmware/keeper.o \
 	firmware/snippet.o firmware/torn.o firmware/recovery.o firmware/saver.o \
-	firmware/space.o firmware/lamps.o
+	firmware/space.o firmware/lamps.o firmware/control.o
 
 # each is tests/unit/test_NAME.c, a cmocka program
 UNIT_TESTS := clock iso conffile config file scheme coding entry journal timeline pressscript draw \
@@ -106,6 +106,10 @@ $(B)/board/sim/alsa.conf: board/sim/alsa.conf.in $(SIM_SO)
 build/lesson/lesson.wav: board/sim/lesson.sh
 	$(say) SPEAK $@
 	$(Q)board/sim/lesson.sh $(@D)
+
+# --- sync ---
+
+UNIT_TESTS += control
 
 # --- machinery ---
 

@@ -11,9 +11,11 @@
 #include "firmware/box.h"
 
 #include "app/base/id.h"
-#include "app/scheme/scheme.h"
+#include "app/journal/gone.h"
+#include "app/scheme/site.h"
 #include "firmware/buttons.h"
 #include "firmware/contacts.h"
+#include "firmware/control.h"
 #include "firmware/keeper.h"
 #include "firmware/lamps.h"
 #include "firmware/listener.h"
@@ -48,7 +50,7 @@ struct box {
 	bool stop;
 
 	sd_event *event;
-	sd_event_source *timer, *buttons_source, *heard_source, *step_source;
+	sd_event_source *timer, *buttons_source, *heard_source, *step_source, *control_source;
 	sd_event_source *signals[2];
 	int step_fd;
 
@@ -69,6 +71,7 @@ struct box {
 	struct listener *listener; /* NULL: sound is off */
 	struct keeper *keeper;
 	struct meter meter;
+	struct control *control; /* NULL: nobody can ask */
 	bool muted;
 	bool no_room;
 
@@ -398,11 +401,21 @@ static void keep_sound(struct box *box, int64_t now_ns)
 	}
 }
 
-/* A file that the journal now names gets its name. */
+/*
+ * A file that the journal now names gets its name; one that the journal now says
+ * a server has, goes.
+ */
 static void publish(void *data, const struct entry *entry)
 {
 	struct box *box = data;
 	struct facts facts;
+	if (entry->kind == ENTRY_GONE) {
+		int r = gone_remove(keeper_dir(box->keeper), entry);
+		if (r < 0) {
+			say(3, "the file of snippet %lld: %s", (long long)entry->ref, strerror(-r));
+		}
+		return;
+	}
 	if (entry->kind != ENTRY_SNIPPET || entry_get_facts(entry, &facts) < 0) {
 		return;
 	}
@@ -468,6 +481,60 @@ static void show(struct box *box)
 	}
 }
 
+/* --- what comes from the site --- */
+
+static bool any_button_down(const struct box *box)
+{
+	for (size_t i = 0; i < box->scheme.n_codes; i++) {
+		if (box->recorder.down[i].t_ns) {
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A scheme that came down counts between two observations, no button held. */
+static void renew_scheme(struct box *box)
+{
+	struct scheme scheme;
+	struct error error;
+	char *text;
+	if (!control_scheme_came(box->control) || box->recorder.observation ||
+		any_button_down(box)) {
+		return;
+	}
+	control_renewed(box->control);
+	int r = site_scheme(box->config, &scheme, &text, &error);
+	if (r != 0) {
+		say(4, "%s; going on with %s", error.text, r < 0 ? box->scheme.name : scheme.name);
+	}
+	if (r < 0) {
+		return;
+	}
+	free(box->scheme_text);
+	box->scheme_text = text;
+	box->scheme = scheme;
+	memset(box->recorder.down, 0, sizeof(box->recorder.down));
+	box->recorder.scheme_text = text;
+	keeper_look_back(box->keeper, longest_before_ns(&box->scheme));
+	say(5, "from now on by the scheme %s", scheme.name);
+}
+
+/* A box that cannot be asked records all the same. */
+static void open_control(struct box *box)
+{
+	struct error error;
+	int r = control_open(box->config, &box->control, &error);
+	if (r == 0) {
+		r = sd_event_add_io(box->event, &box->control_source, control_fd(box->control),
+			EPOLLIN, on_wake, box);
+		r = r < 0 ? error_set(&error, r, "control socket: %s", strerror(-r)) : 0;
+	}
+	if (r < 0) {
+		fault(box, clock_now_ns(), "control", true, error.text);
+	}
+}
+
 /* --- the loop --- */
 
 static int turn(struct box *box, struct error *error)
@@ -478,9 +545,12 @@ static int turn(struct box *box, struct error *error)
 	take_heard(box);
 	recorder_advance(&box->recorder, now_ns);
 	look_at_clock(box, now_ns);
+	control_take(box->control, &box->recorder, box->saver.journal, keeper_dir(box->keeper));
 	wish(box, now_ns);
 	int r = save(box, now_ns, error);
+	control_saved(box->control, r == 0 && !box->saver.failing);
 	show(box);
+	renew_scheme(box);
 	keep_sound(box, now_ns);
 	upkeep(box, now_ns);
 	return r;
@@ -557,6 +627,16 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 static int on_timer(sd_event_source *source, uint64_t usec, void *data)
 {
 	return 0; /* the turn looks at everything */
+}
+
+static int open_scheme(struct box *box, struct error *error)
+{
+	int r = site_scheme(box->config, &box->scheme, &box->scheme_text, error);
+	if (r == SITE_E_BUILT_IN) {
+		say(4, "%s; the built-in scheme stands in", error->text);
+		r = 0;
+	}
+	return r;
 }
 
 static int open_loop(struct box *box, struct error *error)
@@ -660,7 +740,7 @@ int box_open(const struct config *config, struct box **ret_box, struct error *er
 	clock_boot_id(box->boot_id);
 	box->ring = ring_new();
 	int r = box->ring ? 0 : error_set(error, -ENOMEM, "out of memory");
-	r = r < 0 ? r : scheme_read(config->scheme, &box->scheme, &box->scheme_text, error);
+	r = r < 0 ? r : open_scheme(box, error);
 	r = r < 0 ? r : open_loop(box, error);
 	if (r == 0 && config->sound) {
 		r = listener_new(config, box->ring, &box->listener);
@@ -673,6 +753,7 @@ int box_open(const struct config *config, struct box **ret_box, struct error *er
 	}
 	meter_init(&box->meter, box->ring, box->listener);
 	open_board(box);
+	open_control(box);
 	if (box->listener) {
 		box->muted = box->recorder.mute_wanted;
 		r = listener_start(box->listener, box->muted);
@@ -692,6 +773,8 @@ void box_close(struct box *box)
 	if (!box) {
 		return;
 	}
+	sd_event_source_disable_unref(box->control_source);
+	control_close(box->control);
 	sd_event_source_disable_unref(box->heard_source);
 	sd_event_source_disable_unref(box->buttons_source);
 	sd_event_source_disable_unref(box->step_source);

@@ -306,6 +306,11 @@ int keeper_end(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 	return r < 0 ? give_up(keeper, r) : 0;
 }
 
+void keeper_look_back(struct keeper *keeper, int64_t before_ns)
+{
+	keeper->before_ns = before_ns;
+}
+
 void keeper_stop(struct keeper *keeper, bool stopped)
 {
 	keeper->stopped = stopped;

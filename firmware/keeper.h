@@ -61,6 +61,9 @@ int keeper_cut(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 int keeper_end(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 	struct error *error) MUST_CHECK;
 
+/* From now on the longest look back is another. */
+void keeper_look_back(struct keeper *keeper, int64_t before_ns);
+
 /* No room: forget what is wanted, take no more; or go on. */
 void keeper_stop(struct keeper *keeper, bool stopped);
 

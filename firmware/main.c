@@ -29,13 +29,14 @@
  *     - recovery.[ch]     all that an earlier run left undone
  *     - saver.[ch]        entries into the journal, whatever the disk does
  *     - space.[ch]        room on the disk
+ *     - control.[ch]      what sync may ask for
  *
  * - what is shown
  *     - lamps.[ch]        the grammar of the lamps, and the seam to them
  */
 #include "app/base/clock.h"
 #include "app/base/config.h"
-#include "app/scheme/scheme.h"
+#include "app/scheme/site.h"
 #include "firmware/box.h"
 
 #include <getopt.h>
@@ -113,7 +114,7 @@ static int check(const struct config *config, bool print)
 	struct scheme scheme;
 	char *text;
 	struct error error;
-	if (scheme_read(config->scheme, &scheme, &text, &error) < 0) {
+	if (site_scheme(config, &scheme, &text, &error) < 0) {
 		return complain(EX_CONFIG, &error);
 	}
 	free(text);

@@ -36,7 +36,7 @@ static const char *const pull_words[] = {"up", "none", NULL};
 enum kind {
 	KIND_TEXT, /* least: may not be empty; most: its room */
 	KIND_PATH, /* a text; relative to the folder of its file */
-	KIND_SCHEME, /* a path, or "default" */
+	KIND_SCHEME, /* a path, "default" or "site" */
 	KIND_BOARD, /* a path if it has a slash, else a name */
 	KIND_INT,
 	KIND_BOOL,
@@ -67,6 +67,11 @@ static const struct setting settings[] = {
 	{"observation", "idle_min", KIND_INT, AT(idle_min), 5, 600, NULL},
 	{"storage", "reserve_mib", KIND_INT, AT(reserve_mib), 4, 256, NULL},
 	{"storage", "sound_stops_mib", KIND_INT, AT(sound_stops_mib), 1, 4096, NULL},
+	{"sync", "state", KIND_PATH, AT(sync_state), 1, TEXT_ROOM, NULL},
+	{"sync", "ssids", KIND_TEXT, AT(ssids), 0, TEXT_ROOM, NULL},
+	{"sync", "allow_metered", KIND_BOOL, AT(allow_metered), 0, 0, NULL},
+	{"sync", "days_on_box", KIND_INT, AT(days_on_box), -1, 3650, NULL},
+	{"sync", "boot_file", KIND_PATH, AT(boot_file), 0, TEXT_ROOM, NULL},
 	{"board", "title", KIND_TEXT, AT(board_title), 0, TEXT_ROOM, NULL},
 	{"board", "buttons", KIND_CHOICE, AT(buttons_kind), 0, 0, buttons_words},
 	{"board", "lamps", KIND_CHOICE, AT(lamps_kind), 0, 0, lamps_words},
@@ -84,7 +89,7 @@ static const struct setting settings[] = {
 
 /* The board's sections stand first: a board's file knows only those. */
 static const char *const sections[] = {
-	"board", "buttons", "lamps", "microphone", "box", "sound", "observation", "storage", NULL};
+	"board", "buttons", "lamps", "microphone", "box", "sound", "observation", "storage", "sync", NULL};
 static const char *const board_sections[] = {"board", "buttons", "lamps", "microphone", NULL};
 
 struct draft {
@@ -148,8 +153,9 @@ static int read_text(const struct conf_line *line, const struct setting *setting
 	if (setting->least > 0 && line->value[0] == '\0') {
 		return conf_bad(line, error, "must not be empty; leave the line out instead");
 	}
-	if (setting->kind == KIND_PATH ||
-		(setting->kind == KIND_SCHEME && strcmp(line->value, "default") != 0) ||
+	if ((setting->kind == KIND_PATH && line->value[0] != '\0') ||
+		(setting->kind == KIND_SCHEME && strcmp(line->value, "default") != 0 &&
+			strcmp(line->value, "site") != 0) ||
 		(setting->kind == KIND_BOARD && strchr(line->value, '/'))) {
 		return read_path(line, ret_text, room, error);
 	}
@@ -456,12 +462,14 @@ static void set_defaults(struct config *config)
 		.state = "/var/lib/chalkbox",
 		.runtime = "/run/chalkbox",
 		.board = "pi",
-		.scheme = "default",
+		.scheme = "site",
 		.ring_s = 60,
 		.bitrate_kbit = 24,
 		.idle_min = 120,
 		.reserve_mib = 16,
 		.sound_stops_mib = 64,
+		.sync_state = "/var/lib/chalkbox-sync",
+		.days_on_box = -1,
 		.active_low = true,
 		.pull_up = true,
 		.debounce_ms = 8,

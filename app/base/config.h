@@ -33,7 +33,7 @@ struct config {
 	char state[CONFIG_TEXT_CHARS];   /* journal and snippets */
 	char runtime[CONFIG_TEXT_CHARS]; /* sockets */
 	char board[CONFIG_TEXT_CHARS];   /* a file, or a name in the board folder */
-	char scheme[CONFIG_TEXT_CHARS];  /* a file, or "default" */
+	char scheme[CONFIG_TEXT_CHARS];  /* a file, "default", or "site": app/scheme/site.h */
 	/* [sound] */
 	bool sound;          /* off until the site's consent says otherwise */
 	int ring_s;          /* how far back the microphone remembers, 60-300 */
@@ -44,6 +44,12 @@ struct config {
 	/* [storage] */
 	int reserve_mib;     /* kept back for events when the disk is full, 4-256 */
 	int sound_stops_mib; /* free space under which snippets stop, 1-4096 */
+	/* [sync] */
+	char sync_state[CONFIG_TEXT_CHARS]; /* pairing and what sync remembers */
+	char ssids[CONFIG_TEXT_CHARS];      /* with commas; "" for any */
+	bool allow_metered;
+	int days_on_box;     /* after the server has it, 0-3650; -1: what the server says */
+	char boot_file[CONFIG_TEXT_CHARS];  /* to pair by; "" for those of the boot partition */
 	/* the board's [board], [buttons], [lamps], [microphone] */
 	char board_title[CONFIG_TEXT_CHARS];
 	enum config_buttons buttons_kind;

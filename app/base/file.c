@@ -105,9 +105,117 @@ int file_read(const char *path, size_t most, char **ret_bytes, size_t *ret_n)
 	return r;
 }
 
+static int rewrite(int fd)
+{
+	char chunk[CHUNK_BYTES];
+	off_t at = 0;
+
+	for (;;) {
+		ssize_t got = pread(fd, chunk, sizeof(chunk), at);
+
+		if (got < 0) {
+			return -errno;
+		}
+		if (got == 0) {
+			return fdatasync(fd) < 0 ? -errno : 0;
+		}
+		for (ssize_t done = 0; done < got;) {
+			ssize_t put = pwrite(fd, chunk + done, (size_t)(got - done), at);
+
+			if (put <= 0) {
+				return put < 0 ? -errno : -EIO;
+			}
+			done += put;
+			at += put;
+		}
+	}
+}
+
+int file_rewrite(int dir_fd, const char *name)
+{
+	int fd, r;
+
+	fd = openat(dir_fd, name, O_RDWR | O_CLOEXEC | O_NOCTTY | O_NOFOLLOW);
+	if (fd < 0) {
+		return errno == ENOENT ? 0 : -errno;
+	}
+	r = rewrite(fd);
+	(void)close(fd);
+	return r;
+}
+
 int file_sync_dir(int dir_fd)
 {
 	return fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+static int open_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int write_new(int dir_fd, const char *name, const void *bytes, size_t n, mode_t mode)
+{
+	int fd, r;
+
+	/* One that is left from a cut may have another mode. */
+	if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT) {
+		return -errno;
+	}
+	fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (fd < 0) {
+		return -errno;
+	}
+	r = file_write(fd, bytes, n);
+	if (r == 0 && fsync(fd) < 0) {
+		r = -errno;
+	}
+	if (close(fd) < 0 && r == 0) {
+		r = -errno;
+	}
+	return r;
+}
+
+int file_replace(const char *dir, const char *name, const void *bytes, size_t n, mode_t mode)
+{
+	char new_name[FILE_PATH_CHARS];
+	int dir_fd, r;
+
+	r = file_path(new_name, sizeof(new_name), "%s.new", name);
+	if (r < 0) {
+		return r;
+	}
+	dir_fd = open_dir(dir);
+	if (dir_fd < 0) {
+		return dir_fd;
+	}
+	r = write_new(dir_fd, new_name, bytes, n, mode);
+	if (r == 0 && renameat(dir_fd, new_name, dir_fd, name) < 0) {
+		r = -errno;
+	}
+	if (r == 0) {
+		r = file_sync_dir(dir_fd);
+	}
+	(void)close(dir_fd);
+	return r;
+}
+
+int file_remove(const char *dir, const char *name)
+{
+	int dir_fd = open_dir(dir), r;
+
+	if (dir_fd < 0) {
+		return dir_fd;
+	}
+	if (unlinkat(dir_fd, name, 0) == 0) {
+		r = file_sync_dir(dir_fd);
+	} else {
+		r = errno == ENOENT ? 0 : -errno;
+	}
+	(void)close(dir_fd);
+	return r;
 }
 
 /* Makes one folder in the folder above it, and makes its name there last. */

@@ -16,8 +16,27 @@ int file_write(int fd, const void *bytes, size_t n) MUST_CHECK;
  */
 int file_read(const char *path, size_t most, char **ret_bytes, size_t *ret_n) MUST_CHECK;
 
+/*
+ * Writes a file's bytes over themselves and syncs it. After a failed fsync the
+ * kernel takes what it could not write for written: read again, it looks right,
+ * and the next fsync says nothing. Only when written anew does it get another
+ * chance. 0 (also when there is no such file) or -errno. Blocks.
+ */
+int file_rewrite(int dir_fd, const char *name) MUST_CHECK;
+
 /* fsync of a folder, so that names made or changed in it last. 0 or -errno. */
 int file_sync_dir(int dir_fd) MUST_CHECK;
+
+/*
+ * Makes the file @name of the folder @dir hold exactly these bytes: after a power
+ * cut at any moment it is the old one or the new one, and once this returns 0 the
+ * new one. Goes by way of "<name>.new". One writer a name. 0 or -errno. Blocks.
+ */
+int file_replace(const char *dir, const char *name, const void *bytes, size_t n,
+	mode_t mode) MUST_CHECK;
+
+/* Removes it, for good; one that is not there is no error. 0 or -errno. Blocks. */
+int file_remove(const char *dir, const char *name) MUST_CHECK;
 
 /* Makes a folder (0750) and its parents if they are missing. 0 or -errno. */
 int file_make_dirs(const char *path) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include "app/cli/record.h"
 #include "app/cli/screen.h"
 #include "app/cli/terminal.h"
+#include "app/scheme/site.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -395,7 +396,7 @@ static int set_up(struct console *console, struct error *error)
 			console->config_path);
 	}
 	if (r == 0) {
-		r = scheme_read(console->config.scheme, &console->scheme, &text, error);
+		r = site_scheme(&console->config, &console->scheme, &text, error);
 	}
 	if (r < 0) {
 		return r;

@@ -9,6 +9,7 @@
 #include "app/cli/cli.h"
 #include "app/cli/pressscript.h"
 #include "app/cli/wiring.h"
+#include "app/scheme/site.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -125,7 +126,7 @@ static int resolve(struct pressing *pressing, const struct config *config, struc
 	struct pressscript *script = &pressing->script;
 	struct scheme scheme;
 	char *text;
-	int r = scheme_read(config->scheme, &scheme, &text, error);
+	int r = site_scheme(config, &scheme, &text, error);
 
 	if (r < 0) {
 		return r;

@@ -91,7 +91,12 @@ static void an_empty_file_gives_the_defaults_and_the_pi(void **state)
 	assert_string_equal(config.state, "/var/lib/chalkbox");
 	assert_string_equal(config.runtime, "/run/chalkbox");
 	assert_string_equal(config.board, "pi");
-	assert_string_equal(config.scheme, "default");
+	assert_string_equal(config.scheme, "site");
+	assert_string_equal(config.sync_state, "/var/lib/chalkbox-sync");
+	assert_string_equal(config.ssids, "");
+	assert_false(config.allow_metered);
+	assert_int_equal(config.days_on_box, -1);
+	assert_string_equal(config.boot_file, "");
 	assert_false(config.sound);
 	assert_int_equal(config.ring_s, 60);
 	assert_int_equal(config.bitrate_kbit, 24);
@@ -343,11 +348,13 @@ static void what_is_printed_is_read_back_the_same(void **state)
 		"./boards/pi.conf\n"
 		"scheme = x/y.scheme\n[sound]\nenabled = yes\nring_s = 299\nbitrate_kbit = 127\n"
 		"gain_db = -19\n[observation]\nidle_min = 6\n[storage]\nreserve_mib = 5\n"
-		"sound_stops_mib = 6\n[board]\ntitle = t\nbuttons = evdev\nlamps = sim\nchip = c\n"
+		"sound_stops_mib = 6\n[sync]\nstate = /y\nssids = one, two\nallow_metered = "
+		"yes\ndays_on_box = 7\nboot_file = /b\n[board]\ntitle = t\nbuttons = evdev\nlamps = sim\nchip = c\n"
 		"input = /dev/input/x\nactive = high\npull = none\ndebounce_ms = 11\n"
 		"[buttons]\n9 = KEY_9\n[lamps]\nx-y_z = v w\n[microphone]\npcm = hw:1,0\nchannel = "
 		"7\n",
 		"[microphone]\ncard =\n",
+		"[sync]\nboot_file =\nssids =\n[box]\nscheme = default\n",
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {

@@ -122,6 +122,28 @@ static void folders_are_made_with_their_parents(void **state)
 	assert_int_equal(rmdir("a"), 0);
 }
 
+static void a_file_is_replaced_whole_or_not_at_all(void **state)
+{
+	struct stat st;
+	char *bytes;
+	size_t n;
+
+	assert_int_equal(file_replace(".", "kept", "one", 3, 0600), 0);
+	assert_int_equal(stat("kept", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	assert_int_equal(symlink("/nowhere/else", "kept.new"), 0); /* left there by anybody */
+	assert_int_equal(file_replace(".", "kept", "two two", 7, 0600), 0);
+	assert_int_equal(file_read("kept", 100, &bytes, &n), 0);
+	assert_int_equal(n, 7);
+	assert_memory_equal(bytes, "two two", 7);
+	free(bytes);
+	assert_int_equal(access("kept.new", F_OK), -1);
+	assert_int_equal(file_remove(".", "kept"), 0);
+	assert_int_equal(file_remove(".", "kept"), 0);
+	assert_int_equal(file_replace("missing", "kept", "x", 1, 0600), -ENOENT);
+	assert_int_equal(file_remove("missing", "kept"), -ENOENT);
+}
+
 static void a_path_that_does_not_fit_is_an_error(void **state)
 {
 	char path[8];
@@ -187,6 +209,7 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_read_says_why),
 		cmocka_unit_test(a_write_that_fails_says_why),
 		cmocka_unit_test(folders_are_made_with_their_parents),
+		cmocka_unit_test(a_file_is_replaced_whole_or_not_at_all),
 		cmocka_unit_test(a_path_that_does_not_fit_is_an_error),
 		cmocka_unit_test(a_hash_is_the_one_of_the_standard),
 		cmocka_unit_test(a_folder_can_be_synced),

@@ -1,4 +1,4 @@
-#include "app/scheme/scheme.h"
+#include "app/scheme/site.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -257,6 +257,46 @@ static void a_scheme_file_gives_its_text_too(void **state)
 	assert_non_null(strstr(error.text, path));
 }
 
+static void the_site_scheme_counts_once_it_came_and_is_whole(void **state)
+{
+	static struct config config = {.scheme = "site"};
+	char dir[] = "/tmp/test_scheme.XXXXXX", path[64];
+	struct scheme scheme;
+	struct error error = {""};
+	char *got = NULL;
+	FILE *file;
+
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(config.state, sizeof(config.state), "%s", dir);
+	(void)snprintf(path, sizeof(path), "%s/" SITE_SCHEME, dir);
+	assert_int_equal(site_scheme(&config, &scheme, &got, &error), 0);
+	assert_string_equal(got, scheme_default_text());
+	free(got);
+
+	assert_int_equal(site_keep(dir, "[scheme]\nname = T\n", &error), -EINVAL);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(site_keep(dir, HEAD LESSON, &error), 0);
+	assert_int_equal(site_scheme(&config, &scheme, &got, &error), 0);
+	assert_string_equal(got, HEAD LESSON);
+	free(got);
+
+	file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs("broken", file) >= 0);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(site_scheme(&config, &scheme, &got, &error), SITE_E_BUILT_IN);
+	assert_non_null(strstr(error.text, SITE_SCHEME ":1"));
+	assert_string_equal(got, scheme_default_text());
+	free(got);
+
+	(void)snprintf(config.scheme, sizeof(config.scheme), "default");
+	assert_int_equal(site_scheme(&config, &scheme, &got, &error), 0);
+	free(got);
+	assert_int_equal(site_forget(dir), 0);
+	assert_int_equal(site_forget(dir), 0);
+	assert_int_equal(rmdir(dir), 0);
+}
+
 static void every_kind_has_its_name(void **state)
 {
 	assert_string_equal(code_kind_name(CODE_POINT), "point");
@@ -280,6 +320,7 @@ int main(void)
 		cmocka_unit_test(a_scheme_has_at_most_sixteen_codes),
 		cmocka_unit_test(a_scheme_without_a_name_is_refused),
 		cmocka_unit_test(a_scheme_file_gives_its_text_too),
+		cmocka_unit_test(the_site_scheme_counts_once_it_came_and_is_whole),
 		cmocka_unit_test(every_kind_has_its_name),
 	};
 
