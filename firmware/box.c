@@ -647,6 +647,7 @@ static int open_loop(struct box *box, struct error *error)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file size limit is ENOSPC's kin, not the end */
 	uint64_t watchdog_us = 0;
 	int r = sd_event_new(&box->event);
 	r = r < 0 ? r : sd_event_add_signal(box->event, &box->signals[0], SIGTERM, on_signal, box);
