@@ -138,6 +138,7 @@ class Box:
 		self.has_wall = wall is not None
 		self.process = None
 		self.pid = None # the recorder's own, behind any wrapper
+		self.early = 0    # seconds before their stamps at which edges are sent
 		self._link = None
 		self._lamps = [] # of a run that is over
 		self._write_config(sound, config or {}, scheme, board)
@@ -352,6 +353,12 @@ class Box:
 		"""Until every edge asked for is on its way."""
 		self._link.wait(lambda link: not link.due, timeout or self._deadline(), "edges to be sent")
 
+	def late(self):
+		"""How much too late, at worst, an edge has been sent since this was last asked."""
+		with self._link.changed:
+			late_ns, self._link.late_ns = self._link.late_ns, -NS
+			return late_ns / NS
+
 	def _deadline(self):
 		due = self._link.due
 		last = max((item[0] for item in list(due)), default=0)
@@ -486,6 +493,7 @@ class Link:
 		self.ready = self.over = False
 		self.due = [] # (t_ns, order, line, level)
 		self.order = 0
+		self.late_ns = -NS
 		self.changed = threading.Condition()
 		self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 		self.socket.connect(path)
@@ -526,13 +534,15 @@ class Link:
 			with self.changed:
 				if self.over:
 					return
-				left_ns = self.due[0][0] - self.box.now_ns() if self.due else None
+				early_ns = int(self.box.early * NS)
+				left_ns = self.due[0][0] - early_ns - self.box.now_ns() if self.due else None
 				if left_ns is None or left_ns > 0:
 					self.changed.wait(left_ns / NS / self.box.speed if left_ns else 1)
 					continue
 				t_ns, _, line, level = self.due[0]
 				try:
 					self.socket.send(f"edge {line} {level} {t_ns}".encode())
+					self.late_ns = max(self.late_ns, self.box.now_ns() - t_ns)
 				except OSError:
 					self.over = True
 				heapq.heappop(self.due)

@@ -133,7 +133,11 @@ class Alignment(Case):
 			if alike < 0.5:
 				off, alike = find(click(k), samples, expected, FAR)
 			if off is None or alike < 0.5:
-				wrong.append(f"click {k} not found at {begin:.3f} s ({alike:.2f})")
+				loudest = max(range(len(samples)), key=lambda i: abs(samples[i]))
+				wrong.append(f"click {k} not found at {begin:.3f} s ({alike:.2f}) in "
+					f"{snippet.file}, {snippet.begin:.3f}-{snippet.end:.3f}, loudest "
+					f"{samples[loudest]} at {(loudest - expected) / RATE_HZ:+.3f} s" +
+					around(box, begin))
 			else:
 				errors.append((abs(off) / RATE_HZ, begin))
 			snippet._samples = None
