@@ -51,19 +51,46 @@ static void settle(struct saver *saver, int64_t seq, saver_saved *saved, void *d
 		saver->pending.n * sizeof(saver->pending.list[0]));
 }
 
+static bool same(const struct entry *a, const struct entry *b)
+{
+	return a->seq == b->seq && a->boot == b->boot && a->t_ns == b->t_ns && a->kind == b->kind &&
+		a->observation == b->observation && strcmp(a->code, b->code) == 0 &&
+		a->ref == b->ref && a->value == b->value &&
+		strcmp(a->body ? a->body : "", b->body ? b->body : "") == 0;
+}
+
+/* Whether what stands in the journal under the pending's numbers is theirs. */
+static int compare(struct saver *saver)
+{
+	struct entries there = {0};
+	const struct entries *pending = &saver->pending;
+	int r = journal_read(saver->journal, pending->list[0].seq, 0, &there, &saver->why);
+	bool ours = there.n <= pending->n;
+	for (size_t i = 0; r == 0 && ours && i < there.n; i++) {
+		ours = same(&there.list[i], &pending->list[i]);
+	}
+	entries_fini(&there);
+	return r < 0 ? r
+		: ours ? 0
+		       : error_set(&saver->why, SAVER_E_ANOTHER, "others wrote into it meanwhile");
+}
+
 /* Opens the journal anew, and sees what of the pending did get in. */
 static int reopen(struct saver *saver, saver_saved *saved, void *data)
 {
 	int r = journal_open(saver->config->state, JOURNAL_WRITE, &saver->journal, &saver->why);
-	if (r < 0) {
-		return r;
+	if (r != 0) {
+		return r < 0 ? r : SAVER_E_ANOTHER;
 	}
 	int64_t last = journal_last(saver->journal);
-	if (r == JOURNAL_E_SET_ASIDE || last + 1 < saver->pending.list[0].seq) {
-		return SAVER_E_ANOTHER;
+	if (last + 1 < saver->pending.list[0].seq) {
+		return error_set(&saver->why, SAVER_E_ANOTHER, "its last entries are missing");
 	}
-	settle(saver, last, saved, data);
-	return 0;
+	r = compare(saver);
+	if (r == 0) {
+		settle(saver, last, saved, data);
+	}
+	return r;
 }
 
 static int try_once(struct saver *saver, saver_saved *saved, void *data)

@@ -20,7 +20,7 @@ struct saver {
 	struct error why; /* of the failure */
 };
 
-/* saver_save(): the journal is not the one the entries were numbered for. */
+/* saver_save(): the journal is not the one the entries were numbered for (->why). */
 #define SAVER_E_ANOTHER 1
 
 /*
@@ -40,7 +40,7 @@ typedef void saver_saved(void *data, const struct entry *entry);
  * Writes all that is pending. 0: everything is on disk. Negative: it is not, the
  * explanation is in saver->why, and saver_deadline() says when to try again. A
  * full disk is first made less full by giving up the reserve. SAVER_E_ANOTHER:
- * the journal was damaged and set aside; start over with the new one.
+ * the journal was damaged and set aside, or is another one now; start over.
  */
 int saver_save(struct saver *saver, int64_t now_ns, saver_saved *saved, void *data) MUST_CHECK;
 
