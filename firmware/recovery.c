@@ -112,12 +112,17 @@ int recovery_run(struct journal *journal, int dir_fd, int64_t now_ns, struct rec
 	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	if (!dir) {
-		return error_set(error, -errno, "snippets: %m");
+		int r = error_set(error, -errno, "snippets: %m");
+		if (fd >= 0) {
+			close(fd);
+		}
+		return r;
 	}
 	*ret_repaired = 0;
 	for (struct dirent *entry; (entry = readdir(dir));) {
 		size_t n = strlen(entry->d_name), tail = strlen(SNIPPET_PART);
-		if (n <= tail || strcmp(entry->d_name + n - tail, SNIPPET_PART) != 0) {
+		if (entry->d_name[0] == '.' || n <= tail ||
+			strcmp(entry->d_name + n - tail, SNIPPET_PART) != 0) {
 			continue;
 		}
 		int r = repair(journal, dir_fd, entry->d_name, now_ns, recorder, error);
