@@ -199,6 +199,11 @@ static int open_writing(struct journal *journal, struct error *error)
 	if (r < 0) {
 		return r;
 	}
+	/* What an earlier handle could not sync must not be taken for safe. */
+	r = file_rewrite(journal->dir_fd, "journal.db-wal");
+	if (r < 0) {
+		return error_set(error, r, "its write-ahead log: %s", strerror(-r));
+	}
 	r = attach_writing(journal, error ? error : &damage);
 	if (r == 0) {
 		return file_sync_dir(journal->dir_fd);
