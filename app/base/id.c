@@ -2,6 +2,7 @@
 
 #include <sodium.h>
 #include <stdio.h>
+#include <string.h>
 
 void id_new(char ret_id[static ID_CHARS])
 {
@@ -13,4 +14,20 @@ void id_new(char ret_id[static ID_CHARS])
 		"%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
 		b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14],
 		b[15]);
+}
+
+bool id_valid(const char *text)
+{
+	size_t i;
+
+	for (i = 0; i < ID_CHARS - 1; i++) {
+		if (i == 8 || i == 13 || i == 18 || i == 23) {
+			if (text[i] != '-') {
+				return false;
+			}
+		} else if (text[i] == '\0' || !strchr("0123456789abcdef", text[i])) {
+			return false;
+		}
+	}
+	return text[i] == '\0';
 }

@@ -2,6 +2,8 @@
 #ifndef BASE_ID_H
 #define BASE_ID_H
 
+#include <stdbool.h>
+
 #define ID_CHARS 37 /* a UUID and its NUL */
 
 /*
@@ -9,5 +11,8 @@
  * for the kernel's random pool in the first seconds after power-on.
  */
 void id_new(char ret_id[static ID_CHARS]);
+
+/* Whether the text has the form of one, in lower case. */
+bool id_valid(const char *text);
 
 #endif

@@ -1,4 +1,4 @@
-/* What the journal needs around SQLite; private to app/journal. */
+/* What the journal, and the server's store, need around SQLite. */
 #ifndef JOURNAL_SQL_H
 #define JOURNAL_SQL_H
 

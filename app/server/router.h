@@ -32,6 +32,7 @@ struct route {
 	int (*begin)(struct request *request, struct error *error);
 	int (*take)(struct request *request, const void *bytes, size_t n, struct error *error);
 	void (*end)(struct request *request, bool whole);
+	const char *header, *header_value; /* goes out with every answer; may be NULL */
 };
 
 /* Answers the request (401, 403) or leaves it and fills in who asks. 0 or -errno. */
@@ -45,10 +46,12 @@ struct router {
 };
 
 /*
- * The row for a path and method, with the request's parts filled in; NULL with
- * *ret_methods 0 when there is no such path, or what the path knows (for 405).
+ * The row for the request's method and a path: what follows "/api/v1/", cut into
+ * @parts that each end with a NUL, an empty one after the last. Points the
+ * request's part[] into them. NULL with *ret_methods 0 when there is no such path,
+ * or with the methods it knows (for 405).
  */
 const struct route *router_find(const struct router *router, struct request *request,
-	int *ret_methods);
+	const char *parts, int *ret_methods);
 
 #endif
