@@ -20,6 +20,7 @@
 
 struct keys {
 	const struct config *config;
+	char *wanted; /* the path behind config->input; NULL if it is none */
 	int fd;
 	struct libevdev *device;
 	unsigned int codes[CONFIG_LINES_MAX];
@@ -35,6 +36,7 @@ static void keys_close(void *self)
 	if (keys->fd >= 0) {
 		close(keys->fd);
 	}
+	free(keys->wanted);
 	free(keys);
 }
 
@@ -56,9 +58,9 @@ static int read_codes(struct keys *keys, struct error *error)
 /* Whether this device is the one meant: by name, path, or by having the keys. */
 static bool suits(const struct keys *keys, const char *path, struct libevdev *device)
 {
-	const char *wanted = keys->config->input;
-	if (wanted[0] && strcmp(wanted, path) != 0 &&
-		strcmp(wanted, libevdev_get_name(device)) != 0) {
+	const char *name = keys->config->input;
+	if (name[0] && !(keys->wanted && strcmp(keys->wanted, path) == 0) &&
+		strcmp(name, libevdev_get_name(device)) != 0) {
 		return false;
 	}
 	for (size_t i = 0; i < keys->config->buttons.n; i++) {
@@ -69,23 +71,54 @@ static bool suits(const struct keys *keys, const char *path, struct libevdev *de
 	return true;
 }
 
-static bool try_device(struct keys *keys, const char *path)
+/* 0 when it is the one; -EACCES or -EBUSY when it may be, or is, and cannot be had. */
+static int try_device(struct keys *keys, const char *path)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0) {
-		return false;
+		return errno == EPERM ? -EACCES : -errno;
 	}
 	struct libevdev *device = NULL;
+	int r = -ENODEV;
 	if (libevdev_new_from_fd(fd, &device) == 0 && suits(keys, path, device) &&
-		libevdev_set_clock_id(device, CLOCK_MONOTONIC) == 0 &&
-		libevdev_grab(device, LIBEVDEV_GRAB) == 0) {
+		libevdev_set_clock_id(device, CLOCK_MONOTONIC) == 0) {
+		r = libevdev_grab(device, LIBEVDEV_GRAB);
+	}
+	if (r == 0) {
 		keys->fd = fd;
 		keys->device = device;
-		return true;
+		return 0;
 	}
 	libevdev_free(device);
 	close(fd);
-	return false;
+	return r;
+}
+
+/* The first device that is the one meant; else why there is none. */
+static int find_device(struct keys *keys, struct error *error)
+{
+	const char *input = keys->config->input;
+	DIR *dir = opendir(INPUT_DIR);
+	int r = -ENODEV;
+	for (struct dirent *entry; dir && !keys->device && (entry = readdir(dir));) {
+		char path[sizeof(INPUT_DIR) + 260];
+		if (strncmp(entry->d_name, "event", 5) == 0) {
+			snprintf(path, sizeof(path), INPUT_DIR "/%s", entry->d_name);
+			int one = try_device(keys, path);
+			r = one == -EBUSY || (one == -EACCES && r != -EBUSY) ? one : r;
+		}
+	}
+	if (dir) {
+		closedir(dir);
+	}
+	return keys->device ? 0
+		: r == -EBUSY
+		? error_set(error, r, "keys: another program has the input device; stop it")
+		: r == -EACCES
+		? error_set(error, r, "keys: the input devices in " INPUT_DIR " may not be read; "
+			"add this user to the group input")
+		: error_set(error, r, "keys: no input device %s%s; plug it in, or set input in "
+			"[board]", input[0] ? "" : "that has all of [buttons]", input);
 }
 
 static int keys_open(const struct config *config, void **ret_self, int *ret_fd, struct error *error)
@@ -96,23 +129,10 @@ static int keys_open(const struct config *config, void **ret_self, int *ret_fd, 
 	}
 	keys->config = config;
 	keys->fd = -1;
+	/* a link of /dev/input/by-id leads to whatever number the device has today */
+	keys->wanted = config->input[0] == '/' ? realpath(config->input, NULL) : NULL;
 	int r = read_codes(keys, error);
-	DIR *dir = r == 0 ? opendir(INPUT_DIR) : NULL;
-	for (struct dirent *entry; dir && !keys->device && (entry = readdir(dir));) {
-		char path[sizeof(INPUT_DIR) + 260];
-		if (strncmp(entry->d_name, "event", 5) == 0) {
-			snprintf(path, sizeof(path), INPUT_DIR "/%s", entry->d_name);
-			(void)try_device(keys, path);
-		}
-	}
-	if (dir) {
-		closedir(dir);
-	}
-	if (r == 0 && !keys->device) {
-		r = error_set(error, -ENODEV, "keys: no input device %s%s; plug it in, or set input "
-			"in [board]", config->input[0] ? "" : "that has all of [buttons]",
-			config->input);
-	}
+	r = r < 0 ? r : find_device(keys, error);
 	if (r < 0) {
 		keys_close(keys);
 		return r;
