@@ -280,7 +280,8 @@ int main(void)
 	snprintf(epoch, sizeof(epoch), "%lld%09ld %d", (long long)now.tv_sec, now.tv_nsec, SPEED);
 	if (fd < 0 || close(fd) < 0 || write_wav(wav) < 0 ||
 		setenv("CHALKBOX_SIM_CLOCK", epoch, 1) < 0 ||
-		setenv("CHALKBOX_SIM_WAV", wav, 1) < 0 || setenv("CHALKBOX_SIM_END", "loop", 1) < 0 ||
+		setenv("CHALKBOX_SIM_WAV", wav, 1) < 0 ||
+		setenv("CHALKBOX_SIM_END", "loop", 1) < 0 ||
 		(alsa && setenv("ALSA_CONFIG_PATH", alsa, 1) < 0) || clock_init(&error) < 0) {
 		return 1;
 	}

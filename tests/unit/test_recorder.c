@@ -100,8 +100,8 @@ static const struct entry *entry_at(const struct bench *bench, size_t i)
 	return &bench->recorder.out.entries.list[i];
 }
 
-static void assert_entry(const struct bench *bench, size_t i, enum entry_kind kind,
-	const char *code, int64_t t_ns)
+static void assert_entry(
+	const struct bench *bench, size_t i, enum entry_kind kind, const char *code, int64_t t_ns)
 {
 	const struct entry *entry = entry_at(bench, i);
 	assert_string_equal(entry_kind_name(entry->kind), entry_kind_name(kind));
@@ -465,8 +465,8 @@ static void happen(struct bench *bench, int64_t t_ns)
 		break;
 	case 4:
 		if (recorder->observation) {
-			recorder_note(recorder, ENTRY_LOUDNESS, t_ns, recorder->observation, 0,
-				&loud);
+			recorder_note(
+				recorder, ENTRY_LOUDNESS, t_ns, recorder->observation, 0, &loud);
 		}
 		break;
 	case 5:
@@ -508,8 +508,8 @@ static void assert_sound(const struct entries *entries, int64_t first_seq)
 		assert_int_equal(entry->boot, boot);
 		if (entry->observation) {
 			assert_true(entry->observation >= first_seq);
-			assert_int_equal(entries->list[entry->observation - first_seq].kind,
-				ENTRY_START);
+			assert_int_equal(
+				entries->list[entry->observation - first_seq].kind, ENTRY_START);
 		}
 		if (entry->kind == ENTRY_RELEASE || entry->kind == ENTRY_UNDO) {
 			assert_true(entry->ref >= first_seq);

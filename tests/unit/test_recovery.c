@@ -143,8 +143,8 @@ static bool there(const struct bench *bench, const char *name, const char *tail)
 static int recover(struct bench *bench, int *ret_repaired, struct error *error)
 {
 	run(bench, LATER_NS, NEXT_BOOT_ID);
-	return recovery_run(bench->journal, bench->dir_fd, LATER_NS, &bench->recorder, ret_repaired,
-		error);
+	return recovery_run(
+		bench->journal, bench->dir_fd, LATER_NS, &bench->recorder, ret_repaired, error);
 }
 
 static const struct entry *entry_at(const struct bench *bench, size_t i, enum entry_kind kind)

@@ -66,7 +66,8 @@ static double run(struct sampleclock *clock, struct card *card, int64_t from_ns,
 			if (then < card->start_frame) {
 				continue;
 			}
-			double off = (double)(sampleclock_time(clock, then) - true_time(card, then));
+			double off =
+				(double)(sampleclock_time(clock, then) - true_time(card, then));
 			worst_ms = fmax(worst_ms, fabs(off) / 1e6);
 		}
 	}
@@ -90,13 +91,14 @@ static void a_drifting_card_is_known_within_a_millisecond_over_two_hours(void **
 			struct card card = new_card(&clock, rates_hz[k], ppms[i], i * 3 + k);
 			int64_t settled_ns = START_NS + 20 * NS_PER_S;
 			early = fmax(early, run(&clock, &card, START_NS, settled_ns, START_NS));
-			late = fmax(late, run(&clock, &card, settled_ns,
-						START_NS + 7200 * NS_PER_S, settled_ns));
+			late = fmax(late,
+				run(&clock, &card, settled_ns, START_NS + 7200 * NS_PER_S,
+					settled_ns));
 			assert_true(fabs(sampleclock_ppm(&clock) - ppms[i]) < 10);
 		}
 	}
-	print_message("figures: worst mapping error %.3f ms in the first 20 s, %.3f ms after\n", early,
-		late);
+	print_message("figures: worst mapping error %.3f ms in the first 20 s, %.3f ms after\n",
+		early, late);
 	assert_true(early < 3);
 	assert_true(late < 1);
 }
@@ -150,8 +152,8 @@ static void five_anchors_that_say_the_same_are_believed(void **state)
 	card.start_frame -= 48000 * 2;
 	run(&clock, &card, t_ns, t_ns + 2 * NS_PER_S, INT64_MAX);
 	int64_t frame = true_frame(&card, t_ns);
-	assert_true(llabs(sampleclock_time(&clock, frame) - true_time(&card, frame)) <
-		3 * NS_PER_MS);
+	assert_true(
+		llabs(sampleclock_time(&clock, frame) - true_time(&card, frame)) < 3 * NS_PER_MS);
 }
 
 static void a_first_anchor_that_is_wrong_does_not_stay(void **state)
@@ -206,8 +208,8 @@ static void a_week_of_frames_loses_no_precision(void **state)
 	card.start_frame = INT64_C(192000) * 86400 * 365;
 	card.start_ns = START_NS + INT64_C(86400) * 365 * NS_PER_S;
 	int64_t from_ns = card.start_ns;
-	double worst_ms = run(&clock, &card, from_ns, from_ns + 120 * NS_PER_S,
-		from_ns + 20 * NS_PER_S);
+	double worst_ms =
+		run(&clock, &card, from_ns, from_ns + 120 * NS_PER_S, from_ns + 20 * NS_PER_S);
 	assert_true(worst_ms < 1);
 	int64_t frame = card.start_frame + 192000 * 100;
 	assert_int_equal(sampleclock_frame(&clock, sampleclock_time(&clock, frame)), frame);
