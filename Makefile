@@ -107,6 +107,10 @@ build/lesson/lesson.wav: board/sim/lesson.sh
 	$(say) SPEAK $@
 	$(Q)board/sim/lesson.sh $(@D)
 
+$(B)/tests/bench/presses: $(B)/tests/bench/presses.o
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^
+
 # --- sync ---
 
 UNIT_TESTS += control
@@ -194,8 +198,8 @@ check-crash: ## Kills, disk errors and a full disk at every step
 
 bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 	$(call install_missing,$(DEB_CHECK))
-	@$(call in,release,all build/lesson/lesson.wav)
-	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py
+	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses)
+	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
 
 # --- tests ---
 
