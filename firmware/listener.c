@@ -58,6 +58,7 @@ struct listener {
 	char lost_cause[160]; /* the last one told; "" while live */
 	bool told_muted;
 	bool after_loss;      /* an overrun: the next anchor closes the gap */
+	bool anchored;        /* this card's line has begun */
 };
 
 static void tell(struct listener *listener, const struct heard *heard)
@@ -141,6 +142,7 @@ static int anchor(struct listener *listener, int64_t avail, int64_t t_ns)
 	}
 	pthread_mutex_unlock(&listener->lock);
 
+	listener->anchored = true;
 	if (r == 0 && listener->after_loss) {
 		ring_write(listener->ring, NULL, (size_t)missing);
 		snprintf(gap.cause, sizeof(gap.cause), "overrun");
@@ -164,19 +166,34 @@ static int64_t behind_ns(struct listener *listener, int64_t avail, int64_t t_ns)
 /*
  * The card's position. A stamp far behind the line is either a late look (the
  * next look is back on it) or frames that the card lost without a word (it is
- * not): so look again before believing it.
+ * not): so look again before believing it. Where there is no line yet to hold a
+ * late look against, at the start and after a loss, the least late of a few is
+ * taken: all that follows is reckoned from it.
  */
 static int look(struct listener *listener, struct microphone *mic, int64_t *ret_avail,
 	int64_t *ret_t_ns)
 {
+	bool fresh = listener->after_loss || !listener->anchored;
+	int64_t least_ns = INT64_MAX;
 	for (int looks = 0;; looks++) {
-		int r = microphone_stamp(mic, ret_avail, ret_t_ns);
-		if (r < 0 || *ret_avail == 0 || listener->after_loss ||
-			behind_ns(listener, *ret_avail, *ret_t_ns) < LATE_MOST_NS) {
+		int64_t avail, t_ns;
+		int r = microphone_stamp(mic, &avail, &t_ns);
+		if (r < 0) {
 			return r;
 		}
+		int64_t begin_ns = t_ns - avail * NS_PER_S / microphone_rate_hz(mic);
+		if (begin_ns < least_ns) {
+			least_ns = begin_ns;
+			*ret_avail = avail;
+			*ret_t_ns = t_ns;
+		}
+		if (avail == 0 || (!fresh && behind_ns(listener, avail, t_ns) < LATE_MOST_NS)) {
+			*ret_avail = avail;
+			*ret_t_ns = t_ns;
+			return 0;
+		}
 		if (looks == LOOKS) {
-			listener->after_loss = true;
+			listener->after_loss |= !fresh;
 			return 0;
 		}
 	}
@@ -185,7 +202,7 @@ static int look(struct listener *listener, struct microphone *mic, int64_t *ret_
 /* One wake's worth of frames: how many, or -errno when the card must be closed. */
 static ssize_t take(struct listener *listener, struct microphone *mic)
 {
-	int64_t avail, t_ns;
+	int64_t avail = 0, t_ns = 0;
 	int r = look(listener, mic, &avail, &t_ns);
 	if (r == -EPIPE) {
 		listener->after_loss = true;
@@ -225,7 +242,7 @@ static int listen(struct listener *listener, struct microphone *mic)
 {
 	bool live = false;
 	int64_t last_ns = clock_now_ns();
-	listener->after_loss = false;
+	listener->after_loss = listener->anchored = false;
 	while (!interrupted(listener)) {
 		atomic_fetch_add(&listener->heartbeat, 1);
 		int r = microphone_wait(mic, listener->wake_fd, real_ms(TURN_NS));
