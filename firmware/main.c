@@ -109,20 +109,24 @@ static int complain(int exit_code, const struct error *error)
 	return exit_code;
 }
 
-static int check(const struct config *config, bool print)
+static int check(const struct config *config, struct scheme *ret_scheme)
 {
-	struct scheme scheme;
 	char *text;
 	struct error error;
-	if (site_scheme(config, &scheme, &text, &error) < 0) {
+	if (site_scheme(config, ret_scheme, &text, &error) < 0) {
 		return complain(EX_CONFIG, &error);
 	}
 	free(text);
+	return EXIT_SUCCESS;
+}
+
+static int show(const struct config *config, const struct scheme *scheme, bool print)
+{
 	if (print) {
 		config_print(config, stdout);
 	} else {
 		printf("The configuration is sound: board %s, scheme %s, sound %s.\n",
-			config->board_title, scheme.name, config->sound ? "on" : "off");
+			config->board_title, scheme->name, config->sound ? "on" : "off");
 	}
 	return EXIT_SUCCESS;
 }
@@ -144,6 +148,7 @@ int main(int argc, char **argv)
 {
 	struct options options;
 	struct config config;
+	struct scheme scheme;
 	struct error error;
 	int r = parse(argc, argv, &options);
 	if (r) {
@@ -161,8 +166,10 @@ int main(int argc, char **argv)
 	if (sodium_init() < 0) {
 		return complain(EXIT_FAILURE, &(struct error){"no source of randomness"});
 	}
-	if (options.what != DO_RUN) {
-		return check(&config, options.what == DO_PRINT);
+	r = check(&config, &scheme);
+	if (r == 0) {
+		r = options.what == DO_RUN ? run(&config)
+					   : show(&config, &scheme, options.what == DO_PRINT);
 	}
-	return run(&config);
+	return r;
 }
