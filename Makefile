@@ -201,12 +201,19 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
 
+# --- the server: its people's side ---
+
+SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o observations.o \
+	passwords.o people.o retention.o sessions.o site.o store_observations.o store_people.o \
+	store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
+UNIT_TESTS += access passwords
+
 # --- tests ---
 
 UNITS := $(UNIT_TESTS:%=$(B)/tests/unit/test_%)
 HOUSE := $(B)/libhouse.a
 
-$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(TIMELINE) $(APP))
+$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 

@@ -5,8 +5,9 @@
  */
 #include "app/server/passwords.h"
 
+#include "app/server/turns.h"
+
 #include <errno.h>
-#include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,38 +18,9 @@
 _Static_assert(PASSWORD_HASH_CHARS == crypto_pwhash_STRBYTES, "libsodium's own size");
 
 struct passwords {
-	pthread_mutex_t lock;
-	pthread_cond_t turn;
-	int running, waiting;
+	struct turns turns;
 	char nobody[PASSWORD_HASH_CHARS]; /* a hash that no password is told of */
 };
-
-static int take_turn(struct passwords *passwords)
-{
-	int r = 0;
-
-	(void)pthread_mutex_lock(&passwords->lock);
-	if (passwords->running >= RUNNING_MOST && passwords->waiting >= WAITING_MOST) {
-		r = -EBUSY;
-	} else {
-		passwords->waiting++;
-		while (passwords->running >= RUNNING_MOST) {
-			(void)pthread_cond_wait(&passwords->turn, &passwords->lock);
-		}
-		passwords->waiting--;
-		passwords->running++;
-	}
-	(void)pthread_mutex_unlock(&passwords->lock);
-	return r;
-}
-
-static void give_turn(struct passwords *passwords)
-{
-	(void)pthread_mutex_lock(&passwords->lock);
-	passwords->running--;
-	(void)pthread_cond_signal(&passwords->turn);
-	(void)pthread_mutex_unlock(&passwords->lock);
-}
 
 static int hash_now(const char *password, char ret_hash[static PASSWORD_HASH_CHARS])
 {
@@ -71,8 +43,7 @@ int passwords_new(struct passwords **ret_passwords)
 	if (!passwords) {
 		return -ENOMEM;
 	}
-	(void)pthread_mutex_init(&passwords->lock, NULL);
-	(void)pthread_cond_init(&passwords->turn, NULL);
+	turns_init(&passwords->turns, RUNNING_MOST, WAITING_MOST);
 	randombytes_buf(bytes, sizeof(bytes));
 	(void)sodium_bin2hex(secret, sizeof(secret), bytes, sizeof(bytes));
 	if (hash_now(secret, passwords->nobody) < 0) {
@@ -88,8 +59,7 @@ void passwords_free(struct passwords *passwords)
 	if (!passwords) {
 		return;
 	}
-	(void)pthread_cond_destroy(&passwords->turn);
-	(void)pthread_mutex_destroy(&passwords->lock);
+	turns_fini(&passwords->turns);
 	free(passwords);
 }
 
@@ -115,13 +85,13 @@ int password_check(const char *password, struct error *error)
 int passwords_hash(struct passwords *passwords, const char *password,
 	char ret_hash[static PASSWORD_HASH_CHARS])
 {
-	int r = take_turn(passwords);
+	int r = turns_take(&passwords->turns);
 
 	if (r < 0) {
 		return r;
 	}
 	r = hash_now(password, ret_hash);
-	give_turn(passwords);
+	turns_give(&passwords->turns);
 	return r;
 }
 
@@ -135,13 +105,13 @@ int passwords_match(
 		known = false; /* nobody has one, and it is not worth the hashing of it all */
 		password = "";
 	}
-	r = take_turn(passwords);
+	r = turns_take(&passwords->turns);
 	if (r < 0) {
 		return r;
 	}
 	match = crypto_pwhash_str_verify(
 			known ? hash : passwords->nobody, password, strlen(password)) == 0;
-	give_turn(passwords);
+	turns_give(&passwords->turns);
 	*ret_match = known && match;
 	return 0;
 }

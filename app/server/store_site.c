@@ -14,9 +14,10 @@ static int get(struct store_db *db, void *arg, struct error *error)
 
 	r = sql_begin(db, &stmt, error,
 		"SELECT scheme, days_on_box, days_on_server FROM site WHERE id = 1", "");
-	if (r == 0) {
-		r = sql_next(db, stmt, error);
+	if (r < 0) {
+		return r;
 	}
+	r = sql_next(db, stmt, error);
 	if (r == 1) {
 		site->scheme = sql_text_new(stmt, 0);
 		site->days_on_box = sqlite3_column_int64(stmt, 1);

@@ -11,8 +11,8 @@
 #define SITE_DAYS_MOST 3650
 
 struct site {
-	char *scheme;           /* owned; "" when each box keeps its own */
-	int64_t days_on_box;    /* 0: sound leaves the box once the server has it */
+	char *scheme; /* owned; "" when each box keeps its own */
+	int64_t days_on_box; /* 0: sound leaves the box once the server has it */
 	int64_t days_on_server; /* 0: for good */
 };
 

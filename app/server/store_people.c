@@ -1,0 +1,477 @@
+#include "app/server/store_people.h"
+
+#include "app/server/grow.h"
+#include "app/server/store_sql.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What every statement about people selects, in this order. */
+#define PERSON "p.id, p.name, p.role, p.password <> '', p.invited_ns, p.revoked_ns"
+
+static void person_row(sqlite3_stmt *stmt, struct person *person)
+{
+	*person = (struct person){
+		.role = (enum role)sqlite3_column_int(stmt, 2),
+		.joined = sqlite3_column_int(stmt, 3) != 0,
+		.invited_ns = sqlite3_column_int64(stmt, 4),
+		.revoked_ns = sqlite3_column_int64(stmt, 5),
+	};
+	sql_text(stmt, 0, person->id, sizeof(person->id));
+	sql_text(stmt, 1, person->name, sizeof(person->name));
+}
+
+/* The first row as a person: 0, STORE_E_NONE or -errno. Gives the statement back. */
+static int one_person(
+	struct store_db *db, sqlite3_stmt *stmt, struct person *person, struct error *error)
+{
+	int r = sql_next(db, stmt, error);
+
+	if (r == 1) {
+		person_row(stmt, person);
+	}
+	sql_done(stmt);
+	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
+}
+
+/* The first number of a statement, 0 without a row. */
+static int number(struct store_db *db, sqlite3_stmt *stmt, int64_t *ret_number, struct error *error)
+{
+	int r = sql_next(db, stmt, error);
+
+	if (r >= 0) {
+		*ret_number = r == 1 ? sqlite3_column_int64(stmt, 0) : 0;
+	}
+	sql_done(stmt);
+	return r < 0 ? r : 0;
+}
+
+/* --- people --- */
+
+struct adding {
+	struct person *person;
+	const char *invited_by;
+	const struct store_key *invitation;
+};
+
+static int add_invitation(struct store_db *db, const char *person,
+	const struct store_key *invitation, struct error *error)
+{
+	return sql_do(db, NULL, error,
+		"INSERT INTO invitation(code, person, expires_ns) VALUES($1, $2, $3)", "tti",
+		invitation->hash, person, invitation->expires_ns);
+}
+
+static int add(struct store_db *db, void *arg, struct error *error)
+{
+	struct adding *adding = arg;
+	struct person *person = adding->person;
+	sqlite3_stmt *stmt;
+	int64_t taken = 0;
+	int r;
+
+	r = sql_begin(db, &stmt, error, "SELECT count(*) FROM person WHERE lower(name) = lower($1)",
+		"t", person->name);
+	if (r == 0) {
+		r = number(db, stmt, &taken, error);
+	}
+	if (r < 0 || taken > 0) {
+		return r < 0 ? r : STORE_E_TAKEN;
+	}
+	r = sql_do(db, NULL, error,
+		"INSERT INTO person(id, name, role, invited_by, invited_ns) "
+		"VALUES($1, $2, $3, $4, $5)",
+		"ttiti", person->id, person->name, (int64_t)person->role, adding->invited_by,
+		person->invited_ns);
+	return r < 0 ? r : add_invitation(db, person->id, adding->invitation, error);
+}
+
+int store_person_add(struct store *store, struct person *person, const char *invited_by,
+	const struct store_key *invitation, struct error *error)
+{
+	struct adding adding = {person, invited_by, invitation};
+
+	id_new(person->id);
+	return store_write(store, add, &adding, error);
+}
+
+struct listing {
+	bool teachers_only;
+	struct person *list;
+	size_t n, room;
+};
+
+static int list(struct store_db *db, void *arg, struct error *error)
+{
+	struct listing *listing = arg;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT " PERSON
+		" FROM person p WHERE $1 = 0 OR (p.role = $2 AND p.revoked_ns = 0) "
+		"ORDER BY lower(p.name), p.name",
+		"ii", (int64_t)listing->teachers_only, (int64_t)ROLE_TEACHER);
+	if (r < 0) {
+		return r;
+	}
+	while ((r = sql_next(db, stmt, error)) == 1) {
+		r = grow(&listing->list, listing->n, &listing->room, sizeof(*listing->list));
+		if (r < 0) {
+			break;
+		}
+		person_row(stmt, &listing->list[listing->n++]);
+	}
+	sql_done(stmt);
+	return r;
+}
+
+int store_people_list(struct store *store, bool teachers_only, struct person **ret_list,
+	size_t *ret_n, struct error *error)
+{
+	struct listing listing = {.teachers_only = teachers_only};
+	int r = store_read(store, list, &listing, error);
+
+	if (r < 0) {
+		free(listing.list);
+		return r;
+	}
+	*ret_list = listing.list;
+	*ret_n = listing.n;
+	return 0;
+}
+
+struct finding {
+	const char *key;
+	int64_t now_ns, idle_since_ns;
+	struct person *person;
+	char *password_hash;
+	int64_t seen_ns;
+};
+
+static int get(struct store_db *db, void *arg, struct error *error)
+{
+	struct finding *finding = arg;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error, "SELECT " PERSON " FROM person p WHERE p.id = $1", "t",
+		finding->key);
+	return r < 0 ? r : one_person(db, stmt, finding->person, error);
+}
+
+int store_person_get(
+	struct store *store, const char *id, struct person *ret_person, struct error *error)
+{
+	struct finding finding = {.key = id, .person = ret_person};
+
+	return store_read(store, get, &finding, error);
+}
+
+static int by_name(struct store_db *db, void *arg, struct error *error)
+{
+	struct finding *finding = arg;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT " PERSON ", p.password FROM person p "
+		"WHERE lower(p.name) = lower($1) AND p.revoked_ns = 0 AND p.password <> ''",
+		"t", finding->key);
+	if (r < 0) {
+		return r;
+	}
+	r = sql_next(db, stmt, error);
+	if (r == 1) {
+		person_row(stmt, finding->person);
+		sql_text(stmt, 6, finding->password_hash, PASSWORD_HASH_CHARS);
+	}
+	sql_done(stmt);
+	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
+}
+
+int store_person_by_name(struct store *store, const char *name, struct person *ret_person,
+	char ret_hash[static PASSWORD_HASH_CHARS], struct error *error)
+{
+	struct finding finding = {.key = name, .person = ret_person, .password_hash = ret_hash};
+
+	return store_read(store, by_name, &finding, error);
+}
+
+static int count_administrators(
+	struct store_db *db, const char *besides, int64_t *ret_n, struct error *error)
+{
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT count(*) FROM person "
+		"WHERE role = $1 AND id <> $2 AND revoked_ns = 0 AND password <> ''",
+		"it", (int64_t)ROLE_ADMINISTRATOR, besides);
+	return r < 0 ? r : number(db, stmt, ret_n, error);
+}
+
+static int has_administrator(struct store_db *db, void *arg, struct error *error)
+{
+	bool *has = arg;
+	int64_t n;
+	int r = count_administrators(db, "", &n, error);
+
+	if (r == 0) {
+		*has = n > 0;
+	}
+	return r;
+}
+
+int store_has_administrator(struct store *store, bool *ret_has, struct error *error)
+{
+	return store_read(store, has_administrator, ret_has, error);
+}
+
+static int end_keys(struct store_db *db, const char *person, struct error *error)
+{
+	int r = sql_do(db, NULL, error, "DELETE FROM session WHERE person = $1", "t", person);
+
+	if (r == 0) {
+		r = sql_do(db, NULL, error,
+			"DELETE FROM invitation WHERE person = $1 AND used_ns = 0", "t", person);
+	}
+	return r;
+}
+
+static int revoke(struct store_db *db, void *arg, struct error *error)
+{
+	struct finding *finding = arg;
+	struct person person;
+	int64_t others;
+	int r;
+
+	finding->person = &person;
+	r = get(db, finding, error);
+	if (r == 0 && finding->now_ns > 0 && person.role == ROLE_ADMINISTRATOR) {
+		r = count_administrators(db, finding->key, &others, error);
+		if (r == 0 && others == 0) {
+			r = STORE_E_LAST;
+		}
+	}
+	if (r == 0) {
+		r = sql_do(db, NULL, error, "UPDATE person SET revoked_ns = $1 WHERE id = $2", "it",
+			finding->now_ns, finding->key);
+	}
+	return r != 0 ? r : end_keys(db, finding->key, error);
+}
+
+int store_person_revoke(struct store *store, const char *id, int64_t now_ns, struct error *error)
+{
+	struct finding finding = {.key = id, .now_ns = now_ns};
+
+	return store_write(store, revoke, &finding, error);
+}
+
+/* --- invitations --- */
+
+struct inviting {
+	const char *person;
+	const struct store_key *invitation;
+};
+
+static int invite(struct store_db *db, void *arg, struct error *error)
+{
+	struct inviting *inviting = arg;
+	struct person person;
+	struct finding finding = {.key = inviting->person, .person = &person};
+	int r;
+
+	r = get(db, &finding, error);
+	if (r == 0 && person.revoked_ns > 0) {
+		r = STORE_E_NONE;
+	}
+	if (r == 0) {
+		r = sql_do(db, NULL, error,
+			"DELETE FROM invitation WHERE person = $1 AND used_ns = 0", "t",
+			inviting->person);
+	}
+	return r != 0 ? r : add_invitation(db, inviting->person, inviting->invitation, error);
+}
+
+int store_person_invite(struct store *store, const char *id, const struct store_key *invitation,
+	struct error *error)
+{
+	struct inviting inviting = {id, invitation};
+
+	return store_write(store, invite, &inviting, error);
+}
+
+static int invited(struct store_db *db, void *arg, struct error *error)
+{
+	struct finding *finding = arg;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT " PERSON " FROM invitation i JOIN person p ON p.id = i.person "
+		"WHERE i.code = $1 AND i.expires_ns > $2 AND i.used_ns = 0 AND p.revoked_ns = 0",
+		"ti", finding->key, finding->now_ns);
+	return r < 0 ? r : one_person(db, stmt, finding->person, error);
+}
+
+int store_invitation_get(struct store *store, const char *hash, int64_t now_ns,
+	struct person *ret_person, struct error *error)
+{
+	struct finding finding = {.key = hash, .now_ns = now_ns, .person = ret_person};
+
+	return store_read(store, invited, &finding, error);
+}
+
+struct taking {
+	const char *hash, *password_hash;
+	const struct store_key *session;
+	int64_t now_ns;
+	struct person *person;
+};
+
+static int insert_session(struct store_db *db, const struct store_key *session, const char *person,
+	int64_t now_ns, struct error *error)
+{
+	return sql_do(db, NULL, error,
+		"INSERT INTO session(id, person, seen_ns, expires_ns) VALUES($1, $2, $3, $4)",
+		"ttii", session->hash, person, now_ns, session->expires_ns);
+}
+
+static int take(struct store_db *db, void *arg, struct error *error)
+{
+	struct taking *taking = arg;
+	struct finding finding = {
+		.key = taking->hash, .now_ns = taking->now_ns, .person = taking->person};
+	int r;
+
+	r = invited(db, &finding, error);
+	if (r == 0) {
+		r = sql_do(db, NULL, error, "UPDATE invitation SET used_ns = $1 WHERE code = $2",
+			"it", taking->now_ns, taking->hash);
+	}
+	if (r == 0) {
+		r = sql_do(db, NULL, error, "UPDATE person SET password = $1 WHERE id = $2", "tt",
+			taking->password_hash, taking->person->id);
+	}
+	if (r == 0) {
+		r = end_keys(db, taking->person->id, error);
+	}
+	return r != 0
+		? r
+		: insert_session(db, taking->session, taking->person->id, taking->now_ns, error);
+}
+
+int store_invitation_take(struct store *store, const char *hash, const char *password_hash,
+	const struct store_key *session, int64_t now_ns, struct person *ret_person,
+	struct error *error)
+{
+	struct taking taking = {hash, password_hash, session, now_ns, ret_person};
+
+	return store_write(store, take, &taking, error);
+}
+
+/* --- sessions --- */
+
+struct beginning {
+	const struct store_key *session;
+	const char *person;
+	int64_t now_ns;
+};
+
+static int session_add(struct store_db *db, void *arg, struct error *error)
+{
+	struct beginning *beginning = arg;
+
+	return insert_session(db, beginning->session, beginning->person, beginning->now_ns, error);
+}
+
+int store_session_add(struct store *store, const struct store_key *session, const char *person,
+	int64_t now_ns, struct error *error)
+{
+	struct beginning beginning = {session, person, now_ns};
+
+	return store_write(store, session_add, &beginning, error);
+}
+
+static int session_get(struct store_db *db, void *arg, struct error *error)
+{
+	struct finding *finding = arg;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT " PERSON ", s.seen_ns FROM session s JOIN person p ON p.id = s.person "
+		"WHERE s.id = $1 AND s.expires_ns > $2 AND s.seen_ns > $3 AND p.revoked_ns = 0",
+		"tii", finding->key, finding->now_ns, finding->idle_since_ns);
+	if (r < 0) {
+		return r;
+	}
+	r = sql_next(db, stmt, error);
+	if (r == 1) {
+		person_row(stmt, finding->person);
+		finding->seen_ns = sqlite3_column_int64(stmt, 6);
+	}
+	sql_done(stmt);
+	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
+}
+
+int store_session_get(struct store *store, const char *hash, int64_t now_ns, int64_t idle_since_ns,
+	struct person *ret_person, int64_t *ret_seen_ns, struct error *error)
+{
+	struct finding finding = {.key = hash,
+		.now_ns = now_ns,
+		.idle_since_ns = idle_since_ns,
+		.person = ret_person};
+	int r = store_read(store, session_get, &finding, error);
+
+	if (r == 0) {
+		*ret_seen_ns = finding.seen_ns;
+	}
+	return r;
+}
+
+static int session_seen(struct store_db *db, void *arg, struct error *error)
+{
+	struct finding *finding = arg;
+
+	return sql_do(db, NULL, error, "UPDATE session SET seen_ns = $1 WHERE id = $2", "it",
+		finding->now_ns, finding->key);
+}
+
+int store_session_seen(struct store *store, const char *hash, int64_t now_ns, struct error *error)
+{
+	struct finding finding = {.key = hash, .now_ns = now_ns};
+
+	return store_write(store, session_seen, &finding, error);
+}
+
+static int session_end(struct store_db *db, void *arg, struct error *error)
+{
+	struct finding *finding = arg;
+
+	return sql_do(db, NULL, error, "DELETE FROM session WHERE id = $1", "t", finding->key);
+}
+
+int store_session_end(struct store *store, const char *hash, struct error *error)
+{
+	struct finding finding = {.key = hash};
+
+	return store_write(store, session_end, &finding, error);
+}
+
+static int sweep(struct store_db *db, void *arg, struct error *error)
+{
+	int64_t *now_ns = arg;
+	int r = sql_do(db, NULL, error, "DELETE FROM session WHERE expires_ns <= $1", "i", *now_ns);
+
+	return r < 0 ? r
+		     : sql_do(db, NULL, error, "DELETE FROM invitation WHERE expires_ns <= $1", "i",
+			       *now_ns);
+}
+
+int store_people_sweep(struct store *store, int64_t now_ns, struct error *error)
+{
+	return store_write(store, sweep, &now_ns, error);
+}
