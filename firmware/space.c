@@ -55,5 +55,11 @@ int space_release(const struct config *config)
 
 bool space_for_sound(const struct config *config)
 {
-	return free_bytes(config) >= config->sound_stops_mib * MIB;
+	char path[FILE_PATH_CHARS];
+	int64_t bytes = config->sound_stops_mib * MIB;
+	/* a reserve given up for events is made anew before sound is kept again */
+	if (reserve_path(config, path, sizeof(path)) == 0 && access(path, F_OK) < 0) {
+		bytes += config->reserve_mib * MIB;
+	}
+	return free_bytes(config) >= bytes;
 }

@@ -20,7 +20,7 @@ int space_reserve(const struct config *config) MUST_CHECK;
  */
 int space_release(const struct config *config) MUST_CHECK;
 
-/* Whether snippets may still be written, the reserve not counted. */
+/* Whether snippets may still be written. The reserve is never room for them. */
 bool space_for_sound(const struct config *config);
 
 #endif
