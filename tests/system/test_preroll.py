@@ -20,7 +20,7 @@ def hiss(n, seed):
 
 
 class PreRoll(Case):
-	def record(self, taps, speed=8, end=SECONDS - 5):
+	def record(self, taps, speed=16, end=SECONDS - 5):
 		"""Presses the taps while the hiss plays; box and source."""
 		source = hiss(SECONDS * RATE_HZ, 7)
 		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"), source),
@@ -95,7 +95,7 @@ class PreRoll(Case):
 
 	def test_a_hold_keeps_the_sound_until_after_its_end(self):
 		source = hiss(SECONDS * RATE_HZ, 7)
-		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"), source), speed=8)
+		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"), source), speed=16)
 		box.wait_mic("live")
 		box.press("1", 20.0, hold=31.0)
 		box.wait_sent()
