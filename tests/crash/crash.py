@@ -81,9 +81,10 @@ THEN = [(3.6, "1", 0.1), (0, "2", 0.1), (0, "4", 0.1), (0, "3", 0.1), (0, "1", 0
 Confirmed = collections.namedtuple("Confirmed", "button t_ns at")
 
 
-def strace(*inject, log="/dev/null"):
+def strace(*inject, log="/dev/null", also=None):
 	"""The recorder under strace, which stands beside it and not above it."""
-	command = ["strace", "-D", "-f", "-y", "-o", log, "-e", "trace=" + TRACED]
+	traced = TRACED + ("," + also if also else "")
+	command = ["strace", "-D", "-f", "-y", "-o", log, "-e", "trace=" + traced]
 	for one in inject:
 		command += ["-e", "inject=" + one]
 	return command
@@ -92,7 +93,9 @@ def strace(*inject, log="/dev/null"):
 def new_box(wrapper=(), **arguments):
 	arguments = {"wav": LESSON, "speed": SPEED, "scheme": SCHEME, "wrapper": wrapper,
 		"env": {"CHALKBOX_SIM_END": "loop"}, **arguments}
-	return Box(**arguments)
+	box = Box(**arguments)
+	os.mkdir(box.runtime) # as systemd does, on a file system in memory
+	return box
 
 
 class Story:
@@ -190,10 +193,11 @@ def wrong(found, text):
 	found.append(text)
 
 
-def judge(story, cut=True):
+def judge(story, cut=True, causes=frozenset()):
 	"""
 	What is wrong with what was kept, a line each. `cut`: the story was cut short,
-	and its observation may be one that was recovered.
+	and its observation may be one that was recovered; or that ended for another of
+	these `causes`.
 	"""
 	box, found = story.box, []
 	run = box.cli("check", "--decode", check=False)
@@ -203,7 +207,7 @@ def judge(story, cut=True):
 	if [e["seq"] for e in entries] != list(range(1, len(entries) + 1)):
 		wrong(found, f"seq is not contiguous: {[e['seq'] for e in entries]}")
 	_judge_events(story, entries, found)
-	_judge_observation(story, entries, cut, found)
+	_judge_observation(story, entries, cut, causes, found)
 	names = os.listdir(os.path.join(box.state, "snippets"))
 	if any(name.endswith(".part") for name in names):
 		wrong(found, f"left unfinished: {names}")
@@ -239,7 +243,7 @@ def _judge_events(story, entries, found):
 			wrong(found, f"the timeline's events {events} are not of the presses {taps}")
 
 
-def _judge_observation(story, entries, cut, found):
+def _judge_observation(story, entries, cut, causes, found):
 	starts = [e for e in entries if e["kind"] == "observation_start"]
 	ends = [e for e in entries if e["kind"] == "observation_end"]
 	if len(starts) > 1 or len(ends) != len(starts):
@@ -250,7 +254,7 @@ def _judge_observation(story, entries, cut, found):
 	seen = any(confirmed.button == "end" for confirmed in story.confirmed)
 	told = any(button == "end" for button, _ in story.pressed)
 	right = {"button"} if seen or not cut else {"recovered", "button"} if told else {"recovered"}
-	if cause not in right:
+	if cause not in right | set(causes):
 		wrong(found, f"the observation ended by {cause}, not by {right}")
 
 

@@ -1,0 +1,71 @@
+"""
+What strace wrote, read: system calls in order, and a model of a disk that keeps
+only what was synced, and nothing of what a failed sync was to write.
+"""
+import collections
+import re
+
+Call = collections.namedtuple("Call", "thread name path text result injected")
+
+WHOLE = re.compile(r"(\d+) +(\w+)\((.*)$")
+RESUMED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)$")
+UNFINISHED = " <unfinished ...>"
+FD_PATH = re.compile(r"\d+<([^>]*)>")
+ENDING = re.compile(r"^(.*)\) += +(.*)$")
+
+
+def calls(log):
+	"""The calls of a log written with -f -y, each when it was over."""
+	waiting, list_ = {}, []
+	with open(log, encoding="utf-8", errors="replace") as file:
+		for line in file:
+			line = line.rstrip("\n")
+			resumed = RESUMED.match(line)
+			if resumed:
+				text = waiting.pop(resumed[1], "") + resumed[3]
+				thread, name = resumed[1], resumed[2]
+			else:
+				whole = WHOLE.match(line)
+				if not whole:
+					continue
+				thread, name, text = whole.groups()
+				if text.endswith(UNFINISHED):
+					waiting[thread] = text[:-len(UNFINISHED)]
+					continue
+			ending = ENDING.match(text)
+			if ending:
+				path = FD_PATH.match(text)
+				list_.append(Call(thread, name, path[1] if path else "", ending[1],
+					ending[2].split(" ")[0], "INJECTED" in ending[2]))
+	return list_
+
+
+DIRTY, SAFE, LOST = b"\1", b"\2", b"\3"
+WORDS = {1: "not synced", 3: "lost"}
+
+
+class Synced:
+	"""Which bytes of a file would be on disk if the power went now."""
+
+	def __init__(self):
+		self.states = bytearray()
+
+	def take(self, call):
+		if call.name == "pwrite64" and call.result.isdigit():
+			begin = int(call.text.rsplit(", ", 1)[1])
+			end = begin + int(call.result)
+			self.states.extend(bytes(max(0, end - len(self.states))))
+			self.states[begin:end] = DIRTY * (end - begin)
+		elif call.name in ("fdatasync", "fsync"):
+			# after a failed one the kernel takes the pages for clean: they are lost
+			self.states = self.states.replace(DIRTY, SAFE if call.result == "0" else LOST)
+		elif call.name in ("unlink", "ftruncate"):
+			self.states.clear()
+
+	def unsafe(self):
+		"""Words about the bytes that would not be there; None if all would."""
+		for state, word in WORDS.items():
+			n = self.states.count(state)
+			if n:
+				return f"{n} bytes from {self.states.index(state)} on are {word}"
+		return None
