@@ -1,5 +1,6 @@
 #include "firmware/recovery.h"
 
+#include "app/base/file.h"
 #include "firmware/snippet.h"
 #include "firmware/torn.h"
 
@@ -75,6 +76,22 @@ static bool knows(struct journal *journal, const struct snippet_head *head)
 	return known;
 }
 
+/* Kept for whoever can read it; the next start has nothing to do with it. */
+static int set_aside(int dir_fd, const char *part, struct error *error)
+{
+	char name[FILE_PATH_CHARS];
+	int r = file_path(name, sizeof(name), "%.*s" TORN_DAMAGED,
+		(int)(strlen(part) - strlen(SNIPPET_PART)), part);
+	if (r == 0 && renameat(dir_fd, part, dir_fd, name) < 0) {
+		r = -errno;
+	}
+	r = r < 0 ? r : file_sync_dir(dir_fd);
+	return r < 0 ? error_set(error, r, "snippets/%s: damaged; setting it aside: %s", part,
+			       strerror(-r))
+		     : error_set(error, -EBADMSG, "snippets/%s: damaged; it is kept as %s", part,
+			       name);
+}
+
 static int repair(struct journal *journal, int dir_fd, const char *part, int64_t now_ns,
 	struct recorder *recorder, struct error *error)
 {
@@ -85,6 +102,9 @@ static int repair(struct journal *journal, int dir_fd, const char *part, int64_t
 		return unlinkat(dir_fd, part, 0) < 0
 			? error_set(error, -errno, "snippets/%s: %m", part)
 			: 0;
+	}
+	if (r == -EBADMSG) {
+		return set_aside(dir_fd, part, error);
 	}
 	if (r < 0) {
 		return error_set(error, r, "snippets/%s: %s", part, strerror(-r));

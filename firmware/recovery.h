@@ -9,8 +9,9 @@
  * Ends an observation that is still open in the journal, repairs the snippets
  * left as ".part" in the folder @dir_fd, and adds the entries for them to the
  * recorder, after its boot entry. *ret_repaired counts the snippets. 0 or -errno
- * with an explanation; a file that cannot be repaired is kept as it is and named
- * in the explanation, the rest goes on. Blocks on the disk.
+ * with an explanation; a file that cannot be repaired is kept and named in the
+ * explanation (a damaged one as <name>.damaged), the rest goes on. Blocks on the
+ * disk.
  */
 int recovery_run(struct journal *journal, int dir_fd, int64_t now_ns, struct recorder *recorder,
 	int *ret_repaired, struct error *error) MUST_CHECK;

@@ -5,6 +5,9 @@
  *	| head | tags | sound | sound | sou#
  *	                              ^ cut here; the page before gets the
  *	                                end-of-stream mark and a new checksum
+ *
+ * Good pages behind a bad one are no tear but damage. What lies before it is
+ * saved in the same way, and the file as it was found is kept beside it.
  */
 #include "firmware/torn.h"
 
@@ -148,23 +151,42 @@ static int describe(const uint8_t *bytes, size_t n, struct snippet_head *ret_hea
 	return frames > 0 ? 0 : -ENODATA;
 }
 
-/* Puts the repair on disk: the shorter length, the last page's new header. */
+/*
+ * Puts the repair on disk, all of it: what an earlier run could not sync may be
+ * right in memory only.
+ */
 static int write_back(int dir_fd, const char *part, const uint8_t *bytes, const struct chain *chain)
 {
-	int fd = openat(dir_fd, part, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	int fd = openat(dir_fd, part, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
 		return -errno;
 	}
-	size_t n = chain->bytes - chain->last;
 	int r = ftruncate(fd, (off_t)chain->bytes) < 0 ? -errno : 0;
-	if (r == 0 && pwrite(fd, bytes + chain->last, n, (off_t)chain->last) != (ssize_t)n) {
-		r = -EIO;
-	}
-	if (r == 0 && fsync(fd) < 0) {
-		r = -errno;
-	}
+	r = r < 0 ? r : file_write(fd, bytes, chain->bytes);
+	r = r < 0 ? r : fsync(fd) < 0 ? -errno : 0;
 	close(fd);
 	return r;
+}
+
+/* Keeps the file as it was found, if that has not been done before. */
+static int keep_found(int dir_fd, const char *part, const uint8_t *bytes, size_t n)
+{
+	char name[FILE_PATH_CHARS];
+	int r = file_path(name, sizeof(name), "%.*s" TORN_DAMAGED,
+		(int)(strlen(part) - strlen(SNIPPET_PART)), part);
+	if (r < 0 || faccessat(dir_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		return r;
+	}
+	/* under a working name first: there, it is whole */
+	int fd = openat(dir_fd, "damaged", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	if (fd < 0) {
+		return -errno;
+	}
+	r = file_write(fd, bytes, n);
+	r = r < 0 ? r : fsync(fd) < 0 ? -errno : 0;
+	close(fd);
+	r = r < 0 ? r : renameat(dir_fd, "damaged", dir_fd, name) < 0 ? -errno : 0;
+	return r < 0 ? r : file_sync_dir(dir_fd);
 }
 
 static int read_part(int dir_fd, const char *part, char **ret_bytes, size_t *ret_n)
@@ -201,11 +223,14 @@ int torn_repair(int dir_fd, const char *part, struct snippet_head *ret_head,
 	if (r == 0 && chain.pages < 3) {
 		r = goes_on(bytes, n, &chain) ? -EBADMSG : -ENODATA;
 	}
+	if (r == 0 && goes_on(bytes, n, &chain)) {
+		r = keep_found(dir_fd, part, bytes, n);
+	}
 	if (r == 0) {
 		cut = mark_end(bytes, chain.last, chain.bytes - chain.last) || chain.bytes < n;
 		r = describe(bytes, chain.bytes, &head, &facts);
 	}
-	if (r == 0 && cut) {
+	if (r == 0) {
 		r = write_back(dir_fd, part, bytes, &chain);
 	}
 	free(text);

@@ -2,6 +2,7 @@
 
 #include "app/base/file.h"
 #include "firmware/snippet.h"
+#include "firmware/torn.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -355,6 +356,28 @@ static void one_that_cannot_be_repaired_is_kept_and_named_and_the_rest_goes_on(v
 	write_out(bench);
 }
 
+static void a_damaged_one_is_set_aside_and_named_once(void **state)
+{
+	struct bench *bench = *state;
+	struct error error;
+	int repaired;
+	write_file(bench, "bad.opus" SNIPPET_PART, 4096, 'x');
+	int fd = openat(bench->dir_fd, "bad.opus" SNIPPET_PART, O_WRONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "OggS", 4, 1000), 4);
+	close(fd);
+	write_out(bench);
+	stop(bench);
+	assert_int_equal(recover(bench, &repaired, &error), -EBADMSG);
+	assert_non_null(strstr(error.text, "bad.opus" TORN_DAMAGED));
+	assert_true(there(bench, "bad.opus", TORN_DAMAGED));
+	assert_false(there(bench, "bad.opus", SNIPPET_PART));
+	write_out(bench);
+	stop(bench);
+	assert_int_equal(recover(bench, &repaired, &error), 0);
+	assert_true(there(bench, "bad.opus", TORN_DAMAGED));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -369,6 +392,7 @@ int main(void)
 		TEST(one_of_another_journal_belongs_to_no_observation),
 		TEST(one_without_sound_is_removed_and_strangers_are_not_touched),
 		TEST(one_that_cannot_be_repaired_is_kept_and_named_and_the_rest_goes_on),
+		TEST(a_damaged_one_is_set_aside_and_named_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
