@@ -15,6 +15,7 @@ PKGS_CORE := libsystemd sqlite3 jansson libsodium inih
 PKGS_FIRMWARE := alsa libopusenc opusfile ogg libevdev libgpiod
 PKGS_CLI := alsa opusfile
 PKGS_SIM := alsa sndfile
+PKGS_SERVER := libmicrohttpd gnutls opusfile
 PKGS_TEST := cmocka
 
 # V=1 shows the commands
@@ -43,7 +44,7 @@ endif
 
 CPPFLAGS += -D_GNU_SOURCE -I. -DCHALKBOX_VERSION='"$(VERSION)"' -DCHALKBOX_PREFIX='"$(prefix)"'
 PKG_CFLAGS := $(shell pkg-config --cflags $(sort $(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_CLI) \
-	$(PKGS_SIM)) 2>/dev/null)
+	$(PKGS_SIM) $(PKGS_SERVER)) 2>/dev/null)
 ALL_CFLAGS = -std=c17 $(WARN) $(WERROR) $(CFLAGS_$(PROFILE)) $(CFLAGS) $(PKG_CFLAGS)
 libs = $(shell pkg-config --libs $(1))
 
@@ -72,7 +73,7 @@ UNIT_TESTS := clock iso conffile config file scheme coding entry journal timelin
 FUZZERS := config scheme fold pressscript
 FUZZ_SECONDS ?= 15
 
-PROGRAMS := $(B)/chalkboxd $(B)/chalkbox $(B)/board/sim/alsa.conf
+PROGRAMS := $(B)/chalkboxd $(B)/chalkbox $(B)/chalkbox-server $(B)/board/sim/alsa.conf
 
 all: $(PROGRAMS) ## Build everything (PROFILE=release|asan|tsan)
 
@@ -113,7 +114,17 @@ $(B)/tests/bench/presses: $(B)/tests/bench/presses.o
 
 # --- sync ---
 
+PKGS_SYNC := libcurl
+SYNC := $(addprefix app/sync/,sync.o pair.o sending.o rules.o survey.o batch.o upload.o talk.o \
+	patience.o transport.o said.o network.o pairing.o notes.o writer.o progress.o)
 UNIT_TESTS += control
+
+PROGRAMS += $(B)/chalkbox-sync
+all: $(B)/chalkbox-sync
+
+$(B)/chalkbox-sync: $(addprefix $(B)/,app/sync/main.o $(SYNC) $(APP))
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_SYNC)) -pthread
 
 # --- machinery ---
 
@@ -134,7 +145,7 @@ build/gen/default_scheme.h: app/scheme/default.scheme
 
 DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite3-dev libopusenc-dev \
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
-	libsystemd-dev libsndfile1-dev
+	libsystemd-dev libsndfile1-dev libmicrohttpd-dev libgnutls28-dev
 DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
 DEB_CHECK := $(DEB_DEMO) libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
 
@@ -208,19 +219,62 @@ SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o obser
 	store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
 UNIT_TESTS += access passwords
 
+# --- the pages ---
+
+# app/web as it stands, and of npm's packages the files that browsers load; no bundler
+WEB_FILES := $(wildcard app/web/*.html app/web/*.css app/web/*.svg app/web/*.js app/web/*/*.js)
+WEB_PARTS := index.html $(patsubst app/web/%,%,$(filter-out app/web/index.html,$(WEB_FILES)))
+NPM := npm --silent --no-audit --no-fund --ignore-scripts
+
+build/npm/%/ready: app/web/package-lock.json app/web/package.json \
+		$(wildcard tests/web/package-lock.json tests/web/package.json)
+	@mkdir -p $(@D)
+	$(say) NPM $(@D)
+	$(Q)cp $(if $(filter web,$*),app,tests)/web/package.json \
+		$(if $(filter web,$*),app,tests)/web/package-lock.json $(@D)/
+	$(Q)cd $(@D) && $(NPM) ci && touch ready
+
+build/web/ready: $(WEB_FILES) app/scheme/default.scheme build/npm/web/ready $(MAKEFILE_LIST)
+	$(say) WEB $(@D)
+	$(Q)mkdir -p $(@D)/vendor
+	$(Q)cd app/web && cp --parents $(WEB_PARTS) $(abspath $(@D))/
+	$(Q)cp app/scheme/default.scheme $(@D)/default.txt
+	$(Q)cd build/npm/web/node_modules && to=$(abspath $(@D))/vendor && \
+		sed '/^\/\/# sourceMappingURL/d' preact/dist/preact.mjs > $$to/preact.js && \
+		sed -e 's|from"preact"|from"./preact.js"|' -e '/^\/\/# sourceMappingURL/d' \
+			preact/hooks/dist/hooks.mjs > $$to/hooks.js && \
+		cp htm/dist/htm.mjs $$to/htm.js && \
+		cp @fontsource-variable/literata/files/literata-latin-wght-normal.woff2 \
+			$$to/heading.woff2 && \
+		cp @fontsource-variable/atkinson-hyperlegible-next/files/atkinson-hyperlegible-next-latin-wght-normal.woff2 \
+			$$to/text.woff2
+	$(Q)touch $@
+
+web: build/web/ready ## The pages, into build/web
+
+# --- the server ---
+
+SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o \
+	http.o ndjson.o pages.o pairing.o request.o router.o schema.o serve.o store.o store_boxes.o \
+	store_entries.o store_uploads.o streams.o tls.o tus.o uploads.o)
+
+$(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_SERVER)) -pthread -lm
+
 # --- tests ---
 
 UNITS := $(UNIT_TESTS:%=$(B)/tests/unit/test_%)
 HOUSE := $(B)/libhouse.a
 
-$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
+$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(HOUSE)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ \
-		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SIM) $(PKGS_TEST)) -pthread -lm
+		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SIM) $(PKGS_SERVER) $(PKGS_TEST)) -pthread -lm
 
 unit: $(UNITS) $(B)/board/sim/alsa.conf
 	@CHALKBOX_SIM_ALSA=$(abspath $(B)/board/sim/alsa.conf) \
@@ -231,7 +285,7 @@ FUZZ_PROGRAMS := $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(HOUSE)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ \
-		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE)) -pthread -lm
+		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SERVER)) -pthread -lm
 
 fuzz: $(FUZZ_PROGRAMS)
 	@tests/run --jobs 2 --label fuzz $(foreach f,$(FUZZERS),"$(B)/tests/fuzz/fuzz_$(f) \

@@ -27,6 +27,7 @@
 struct http {
 	const struct http_settings *settings;
 	struct MHD_Daemon *daemon;
+	int listen_fd; /* until the daemon has it */
 	uint16_t port;
 	char *key, *cert;
 	pthread_mutex_t lock;
@@ -253,7 +254,7 @@ static uint16_t port_of(int fd)
 			: ((const struct sockaddr_in *)(const void *)&address)->sin_port);
 }
 
-static int start(struct http *http, int fd, struct error *error)
+int http_start(struct http *http, struct error *error)
 {
 	const struct http_settings *settings = http->settings;
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | (http->key ? MHD_USE_TLS : 0);
@@ -266,7 +267,7 @@ static int start(struct http *http, int fd, struct error *error)
 	};
 
 	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
-		MHD_OPTION_LISTEN_SOCKET, fd,
+		MHD_OPTION_LISTEN_SOCKET, http->listen_fd,
 		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)settings->threads,
 		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)settings->connections_most,
 		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)settings->per_address_most,
@@ -282,6 +283,7 @@ static int start(struct http *http, int fd, struct error *error)
 		return error_set(error, -EINVAL, "the HTTP server does not start%s",
 			http->key ? ": are the key and the certificate a pair, as PEM?" : "");
 	}
+	http->listen_fd = -1;
 	return 0;
 }
 
@@ -296,12 +298,13 @@ static int read_pem(const char *path, char **ret_text, struct error *error)
 int http_open(const struct http_settings *settings, struct http **ret_http, struct error *error)
 {
 	struct http *http = calloc(1, sizeof(*http));
-	int fd = -1, r = 0;
+	int r = 0;
 
 	if (!http) {
 		return error_set(error, -ENOMEM, "out of memory");
 	}
 	http->settings = settings;
+	http->listen_fd = -1;
 	(void)pthread_mutex_init(&http->lock, NULL);
 	if (settings->key) {
 		r = read_pem(settings->key, &http->key, error);
@@ -310,17 +313,12 @@ int http_open(const struct http_settings *settings, struct http **ret_http, stru
 		}
 	}
 	if (r == 0) {
-		r = listen_on(settings->listen, &fd, error);
+		r = listen_on(settings->listen, &http->listen_fd, error);
 	}
 	if (r < 0) {
 		goto fail;
 	}
-	http->port = port_of(fd);
-	r = start(http, fd, error);
-	if (r < 0) {
-		(void)close(fd);
-		goto fail;
-	}
+	http->port = port_of(http->listen_fd);
 	*ret_http = http;
 	return 0;
 
@@ -341,6 +339,9 @@ void http_close(struct http *http)
 	}
 	if (http->daemon) {
 		MHD_stop_daemon(http->daemon);
+	}
+	if (http->listen_fd >= 0) {
+		(void)close(http->listen_fd);
 	}
 	free(http->key);
 	free(http->cert);

@@ -45,6 +45,8 @@ struct request {
 	bool secure;                       /* came by TLS, to us or to the proxy */
 	/* who asks, filled in by the router's checks; "" for nobody */
 	char box[ID_CHARS];
+	char box_name[65], coach[ID_CHARS]; /* the box's, and whose it is */
+	int64_t heard_ns;                  /* when the box was heard of before */
 	char person[ID_CHARS];
 	char person_name[128];
 	enum role role;
@@ -125,7 +127,7 @@ struct http_settings {
 struct http;
 
 /*
- * Binds and starts answering. Borrows the settings and all they point at until
+ * Reads the key and binds. Borrows the settings and all they point at until
  * http_close(). 0; -EADDRINUSE, -EACCES or another -errno with an explanation that
  * names the address.
  */
@@ -134,6 +136,9 @@ int http_open(const struct http_settings *settings, struct http **ret_http,
 
 /* The port that was bound, for a setting of port 0. */
 uint16_t http_port(const struct http *http);
+
+/* Starts the threads that answer. 0 or -errno. */
+int http_start(struct http *http, struct error *error) MUST_CHECK;
 
 /* Cuts off what is past its deadline; call once a second. */
 void http_reap(struct http *http);

@@ -5,8 +5,10 @@
 #include "app/server/http.h"
 #include "app/server/router.h"
 
+struct backoff;
 struct store;
 struct blobs;
+struct uploads;
 
 struct server {
 	const char *name;       /* how the server calls itself to boxes and people */
@@ -15,6 +17,9 @@ struct server {
 	const char *url;        /* how people reach it, for links: "https://host:8443" */
 	struct store *store;
 	struct blobs *blobs;
+	struct uploads *uploads;   /* those that are coming in now */
+	int64_t upload_ns;         /* how long an unfinished one is kept */
+	struct backoff *pairing;   /* who tried codes too often */
 	/* the people's side; made by people_open() */
 	struct people *people;
 };
@@ -22,12 +27,10 @@ struct server {
 /* CLOCK_REALTIME now, ns: what the server's rows are stamped with. */
 int64_t server_now_ns(void);
 
-/* "2026-03-01T08:00:00.000Z" of a time in ns. */
-#define SERVER_TIME_CHARS 32
-void server_time_text(int64_t realtime_ns, char ret_text[static SERVER_TIME_CHARS]);
-
 /* The tables of routes, one a file; each ended by a row of zeros. */
-extern const struct route box_routes[];    /* boxes.c: pairing, report, configuration */
+extern const struct route pair_routes[];   /* pairing.c */
+extern const struct route box_routes[];    /* boxes.c: what boxes ask about themselves */
+extern const struct route boxes_routes[];  /* boxlist.c: what people ask about boxes */
 extern const struct route entry_routes[];  /* entries.c */
 extern const struct route upload_routes[]; /* uploads.c */
 

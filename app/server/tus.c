@@ -142,6 +142,17 @@ int tus_metadata_parse(const char *header, struct tus_metadata *ret_metadata, st
 	return 0;
 }
 
+void tus_base64(const char *text, char *ret_text, size_t room)
+{
+	size_t n = strlen(text);
+
+	while (sodium_base64_encoded_len(n, sodium_base64_VARIANT_ORIGINAL) > room) {
+		n--;
+	}
+	(void)sodium_bin2base64(ret_text, room, (const unsigned char *)text, n,
+		sodium_base64_VARIANT_ORIGINAL);
+}
+
 void tus_date(int64_t realtime_ns, char ret_text[static TUS_DATE_CHARS])
 {
 	static const char days[] = "SunMonTueWedThuFriSat";

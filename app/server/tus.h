@@ -31,6 +31,9 @@ int tus_metadata_parse(const char *header, struct tus_metadata *ret_metadata,
 /* A length or offset: digits only, up to 2^53. The number, or -EINVAL. */
 int64_t tus_number(const char *header) MUST_CHECK;
 
+/* Text as Upload-Metadata wants it, cut to fit. */
+void tus_base64(const char *text, char *ret_text, size_t room);
+
 /* The moment as Upload-Expires wants it: "Sun, 06 Nov 1994 08:49:37 GMT". */
 #define TUS_DATE_CHARS 48
 void tus_date(int64_t realtime_ns, char ret_text[static TUS_DATE_CHARS]);

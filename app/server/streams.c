@@ -1,0 +1,129 @@
+/*
+ * A box that was cut off asks again before the server knows that the old
+ * connection is dead. The new request then takes the upload over: the old stream
+ * is marked stolen and writes no more. A stream's lock is held while it writes or
+ * finishes; the list's lock is taken first where both are needed.
+ */
+#include "app/server/streams.h"
+
+#include "app/server/uploads.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct uploads {
+	pthread_mutex_t lock;
+	struct stream *first; /* under the lock */
+};
+
+int uploads_new(struct uploads **ret_uploads)
+{
+	struct uploads *uploads = calloc(1, sizeof(*uploads));
+
+	if (!uploads) {
+		return -ENOMEM;
+	}
+	(void)pthread_mutex_init(&uploads->lock, NULL);
+	*ret_uploads = uploads;
+	return 0;
+}
+
+void uploads_free(struct uploads *uploads)
+{
+	if (uploads) {
+		(void)pthread_mutex_destroy(&uploads->lock);
+		free(uploads);
+	}
+}
+
+struct stream *stream_new(void)
+{
+	struct stream *stream = calloc(1, sizeof(*stream));
+
+	if (stream) {
+		stream->fd = -1;
+		(void)pthread_mutex_init(&stream->lock, NULL);
+	}
+	return stream;
+}
+
+void stream_free(struct stream *stream)
+{
+	if (!stream) {
+		return;
+	}
+	if (stream->fd >= 0) {
+		(void)close(stream->fd);
+	}
+	(void)pthread_mutex_destroy(&stream->lock);
+	free(stream);
+}
+
+/* Under the list's lock: when it returns, nobody else writes to that upload. */
+static void steal_from_all(struct uploads *uploads, const char *id)
+{
+	struct stream *stream;
+
+	for (stream = uploads->first; stream; stream = stream->next) {
+		if (strcmp(stream->id, id) == 0) {
+			(void)pthread_mutex_lock(&stream->lock);
+			stream->stolen = true;
+			(void)pthread_mutex_unlock(&stream->lock);
+		}
+	}
+}
+
+void streams_steal(struct uploads *uploads, const char *id)
+{
+	(void)pthread_mutex_lock(&uploads->lock);
+	steal_from_all(uploads, id);
+	(void)pthread_mutex_unlock(&uploads->lock);
+}
+
+/* From now on the upload is this stream's alone. */
+void streams_enlist(struct uploads *uploads, struct stream *stream, const char *id)
+{
+	(void)snprintf(stream->id, sizeof(stream->id), "%s", id);
+	(void)pthread_mutex_lock(&uploads->lock);
+	steal_from_all(uploads, id);
+	stream->next = uploads->first;
+	uploads->first = stream;
+	(void)pthread_mutex_unlock(&uploads->lock);
+}
+
+void streams_delist(struct uploads *uploads, struct stream *stream)
+{
+	struct stream **at;
+
+	(void)pthread_mutex_lock(&uploads->lock);
+	for (at = &uploads->first; *at; at = &(*at)->next) {
+		if (*at == stream) {
+			*at = stream->next;
+			break;
+		}
+	}
+	(void)pthread_mutex_unlock(&uploads->lock);
+}
+
+int stream_write(struct stream *stream, const void *bytes, size_t n)
+{
+	const char *from = bytes;
+	ssize_t wrote;
+
+	while (n > 0) {
+		wrote = pwrite(stream->fd, from, n, stream->offset);
+		if (wrote < 0) {
+			if (errno == EINTR) {
+				continue;
+			}
+			return -errno;
+		}
+		from += wrote;
+		n -= (size_t)wrote;
+		stream->offset += wrote;
+	}
+	return 0;
+}

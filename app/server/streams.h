@@ -1,0 +1,38 @@
+/* Uploads that are coming in at this moment, and whose they are; for uploads.c. */
+#ifndef SERVER_STREAMS_H
+#define SERVER_STREAMS_H
+
+#include "app/server/store_uploads.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct uploads;
+
+struct stream {
+	char id[ID_CHARS]; /* of the upload; set by streams_enlist() */
+	struct upload_row row;
+	int fd;            /* -1 for none */
+	off_t offset;
+	bool is_new;       /* no row yet */
+	pthread_mutex_t lock;
+	bool stolen;       /* under the lock, which is held while it writes or finishes */
+	struct stream *next;
+};
+
+/* NULL when out of memory. stream_free() closes the file too; takes NULL. */
+struct stream *stream_new(void);
+void stream_free(struct stream *stream);
+
+/* Writes at the offset and moves it on; under the stream's lock. 0 or -errno. */
+int stream_write(struct stream *stream, const void *bytes, size_t n) MUST_CHECK;
+
+/* From now on the upload is this stream's alone; whoever wrote to it has stopped. */
+void streams_enlist(struct uploads *uploads, struct stream *stream, const char *id);
+void streams_delist(struct uploads *uploads, struct stream *stream);
+
+/* Nobody writes to that upload any more. Not under a stream's lock. */
+void streams_steal(struct uploads *uploads, const char *id);
+
+#endif

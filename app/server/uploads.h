@@ -1,0 +1,19 @@
+/* Sound from the boxes, by tus 1.0.0. */
+#ifndef SERVER_UPLOADS_H
+#define SERVER_UPLOADS_H
+
+#include "app/server/server.h"
+
+#define UPLOAD_BYTES_MOST (32 << 20)
+
+/* 0 or -ENOMEM. uploads_free() after the last request; takes NULL. */
+int uploads_new(struct uploads **ret_uploads) MUST_CHECK;
+void uploads_free(struct uploads *uploads);
+
+/* Ends uploads whose time is over. Any thread; blocks on the disk. 0 or -errno. */
+int uploads_expire(struct server *server, struct error *error) MUST_CHECK;
+
+/* Removes files that nobody knows; before the first request. 0 or -errno. */
+int uploads_sweep(struct server *server, struct error *error) MUST_CHECK;
+
+#endif
