@@ -40,6 +40,8 @@
 #define REOPEN_NS (2 * NS_PER_S)
 #define CLOCK_NS (3600 * NS_PER_S)
 #define EDGES_A_READ 64
+#define LAST_SOUND_NS (500 * NS_PER_MS) /* a few periods of the card */
+#define LOOK_NS (50 * NS_PER_MS)
 #define LAST_TRIES 3
 
 struct box {
@@ -74,6 +76,7 @@ struct box {
 	struct control *control; /* NULL: nobody can ask */
 	bool muted;
 	bool no_room;
+	int64_t ending_ns; /* an observation ended then, and its last sound is on its way */
 
 	struct clock_pair clock;
 	bool stepped;
@@ -356,6 +359,28 @@ static int64_t longest_before_ns(const struct scheme *scheme)
 	return longest_s * NS_PER_S;
 }
 
+/* The ended observation's sound is all there is going to be: finish it. */
+static void end_sound(struct box *box, int64_t now_ns)
+{
+	struct error error;
+	if (!box->listener || !box->ending_ns) {
+		return;
+	}
+	meter_stop(&box->meter, now_ns, &box->recorder);
+	int r = keeper_end(box->keeper, box->ending_ns, now_ns, &box->recorder, &error);
+	keeper_result(box, now_ns, r, &error);
+	box->ending_ns = 0;
+}
+
+/* Whether what was heard up to @t_ns has come out of the card by now. */
+static bool has_come(struct box *box, int64_t t_ns, int64_t now_ns)
+{
+	int64_t heard_ns;
+	return now_ns - t_ns > LAST_SOUND_NS ||
+		!listener_time(box->listener, ring_span(box->ring).head, &heard_ns) ||
+		heard_ns >= t_ns;
+}
+
 static void wish(struct box *box, int64_t now_ns)
 {
 	struct recorder_out *out = &box->recorder.out;
@@ -366,13 +391,12 @@ static void wish(struct box *box, int64_t now_ns)
 		box->muted = box->recorder.mute_wanted;
 		listener_mute(box->listener, box->muted);
 	}
-	if (out->ended) {
-		struct error error;
-		meter_stop(&box->meter, now_ns, &box->recorder);
-		keeper_result(box, now_ns,
-			keeper_end(box->keeper, now_ns, &box->recorder, &error), &error);
+	if (out->ended_ns) {
+		end_sound(box, now_ns);
+		box->ending_ns = out->ended_ns;
 	}
 	if (box->recorder.observation) {
+		end_sound(box, now_ns); /* before another one's begins */
 		keeper_belong(box->keeper, box->recorder.observation, box->recorder.boot);
 		if (!box->meter.running) {
 			meter_start(&box->meter, box->recorder.started_ns,
@@ -382,7 +406,7 @@ static void wish(struct box *box, int64_t now_ns)
 	for (size_t i = 0; i < out->n_keeps; i++) {
 		keeper_keep(box->keeper, &out->keeps[i]);
 	}
-	out->ended = false;
+	out->ended_ns = 0;
 	out->n_keeps = 0;
 }
 
@@ -391,6 +415,9 @@ static void keep_sound(struct box *box, int64_t now_ns)
 	struct error error;
 	if (!box->listener) {
 		return;
+	}
+	if (box->ending_ns && has_come(box, box->ending_ns, now_ns)) {
+		end_sound(box, now_ns);
 	}
 	if (now_ns >= meter_deadline(&box->meter)) {
 		meter_advance(&box->meter, now_ns, &box->recorder);
@@ -565,6 +592,7 @@ static int64_t deadline(const struct box *box)
 		recorder_deadline(&box->recorder),
 		keeper_deadline(box->keeper),
 		meter_deadline(&box->meter),
+		box->ending_ns ? now_ns + LOOK_NS : INT64_MAX,
 		lamps_deadline(&box->lamps, now_ns),
 		saver_deadline(&box->saver),
 		box->buttons ? box->levels_due_ns : box->reopen_due_ns,
@@ -605,6 +633,7 @@ int box_run(struct box *box, struct error *error)
 	int64_t now_ns = clock_now_ns();
 	recorder_end(&box->recorder, now_ns, "shutdown");
 	wish(box, now_ns);
+	end_sound(box, now_ns);
 	for (int i = 0; i < LAST_TRIES && (i == 0 || box->saver.failing); i++) {
 		r = save(box, box->saver.failing ? box->saver.retry_ns : now_ns, error);
 	}

@@ -288,15 +288,15 @@ int keeper_cut(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 	return 0;
 }
 
-int keeper_end(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
+int keeper_end(struct keeper *keeper, int64_t end_ns, int64_t now_ns, struct recorder *recorder,
 	struct error *error)
 {
 	for (size_t i = keeper->windows.n; i > 0; i--) {
 		struct window *window = &keeper->windows.list[i - 1];
-		if (window->from_ns >= now_ns) {
+		if (window->from_ns >= end_ns) {
 			drop(keeper, i - 1);
-		} else if (window->to_ns > now_ns) {
-			window->to_ns = now_ns;
+		} else if (window->to_ns > end_ns) {
+			window->to_ns = end_ns;
 		}
 	}
 	int r = go_on(keeper, now_ns, recorder, error);

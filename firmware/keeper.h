@@ -57,8 +57,8 @@ int64_t keeper_deadline(const struct keeper *keeper);
 int keeper_cut(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 	struct error *error) MUST_CHECK;
 
-/* Nothing after @now_ns is wanted any more: finish it all. As keeper_advance(). */
-int keeper_end(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
+/* Nothing after @end_ns is wanted any more: finish it all. As keeper_advance(). */
+int keeper_end(struct keeper *keeper, int64_t end_ns, int64_t now_ns, struct recorder *recorder,
 	struct error *error) MUST_CHECK;
 
 /* From now on the longest look back is another. */

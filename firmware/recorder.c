@@ -142,7 +142,7 @@ void recorder_end(struct recorder *recorder, int64_t t_ns, const char *cause)
 		recorder->down[i].seq = 0;
 	}
 	recorder->out.confirm = true;
-	recorder->out.ended = true;
+	recorder->out.ended_ns = t_ns;
 }
 
 static void undo(struct recorder *recorder, int64_t t_ns)

@@ -28,7 +28,7 @@ struct recorder_out {
 	size_t n_keeps;
 	bool confirm; /* the entries hold something the coach waits to see confirmed */
 	bool cue;     /* a prompt went off */
-	bool ended;   /* the observation ended: finish its snippets now */
+	int64_t ended_ns; /* the observation ended then: its snippets too; 0: it did not */
 };
 
 struct recorder {
