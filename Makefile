@@ -116,7 +116,7 @@ $(B)/tests/bench/presses: $(B)/tests/bench/presses.o
 
 PKGS_SYNC := libcurl
 SYNC := $(addprefix app/sync/,sync.o pair.o sending.o rules.o survey.o batch.o upload.o talk.o \
-	patience.o transport.o said.o network.o pairing.o notes.o writer.o progress.o)
+	patience.o transport.o said.o network.o bond.o notes.o writer.o progress.o)
 UNIT_TESTS += control
 
 PROGRAMS += $(B)/chalkbox-sync
@@ -145,7 +145,7 @@ build/gen/default_scheme.h: app/scheme/default.scheme
 
 DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite3-dev libopusenc-dev \
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
-	libsystemd-dev libsndfile1-dev libmicrohttpd-dev libgnutls28-dev
+	libsystemd-dev libsndfile1-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
 DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
 DEB_CHECK := $(DEB_DEMO) libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
 
@@ -267,14 +267,14 @@ $(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEO
 UNITS := $(UNIT_TESTS:%=$(B)/tests/unit/test_%)
 HOUSE := $(B)/libhouse.a
 
-$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
+$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(SYNC) $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(B)/tests/unit/test_%: $(B)/tests/unit/test_%.o $(HOUSE)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ \
-		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SIM) $(PKGS_SERVER) $(PKGS_TEST)) -pthread -lm
+		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SIM) $(PKGS_SERVER) $(PKGS_SYNC) $(PKGS_TEST)) -pthread -lm
 
 unit: $(UNITS) $(B)/board/sim/alsa.conf
 	@CHALKBOX_SIM_ALSA=$(abspath $(B)/board/sim/alsa.conf) \
@@ -285,7 +285,7 @@ FUZZ_PROGRAMS := $(FUZZERS:%=$(B)/tests/fuzz/fuzz_%)
 $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(HOUSE)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ \
-		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SERVER)) -pthread -lm
+		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SERVER) $(PKGS_SYNC)) -pthread -lm
 
 fuzz: $(FUZZ_PROGRAMS)
 	@tests/run --jobs 2 --label fuzz $(foreach f,$(FUZZERS),"$(B)/tests/fuzz/fuzz_$(f) \

@@ -1,0 +1,35 @@
+/* What the journal tells sync, gathered in one walk over it. Pure. */
+#ifndef SYNC_SURVEY_H
+#define SYNC_SURVEY_H
+
+#include "app/journal/entry.h"
+
+#define SURVEY_FAULTS_MAX 16
+
+/* A snippet whose file may still be on the box. */
+struct survey_snippet {
+	int64_t seq, bytes;
+	char file[64], sha256[65];
+};
+
+struct survey {
+	int64_t last; /* the highest seq seen */
+	bool open;    /* an observation was begun and has no end */
+	struct survey_snippet *snippets; /* by seq, those gone left out */
+	size_t n, room;
+	struct {
+		char code[ENTRY_CODE_CHARS];
+		char cause[160];
+	} faults[SURVEY_FAULTS_MAX]; /* raised, and not over, in the recorder's last run */
+	size_t n_faults;
+};
+
+/* Takes the next entry; entries come in order of seq. 0 or -ENOMEM. */
+int survey_take(struct survey *survey, const struct entry *entry) MUST_CHECK;
+
+/* The snippet of that entry, or NULL. Borrowed until the next survey_take(). */
+const struct survey_snippet *survey_snippet(const struct survey *survey, int64_t seq);
+
+void survey_fini(struct survey *survey);
+
+#endif

@@ -1,0 +1,507 @@
+/*
+ * Who answers? On a school's Wi-Fi, anybody may: a captive portal says 200 to
+ * everything, a proxy redirects to its login. So an answer counts only if it came
+ * over TLS by the pinned key (or the system's CAs where there is no pin), was not
+ * a redirect followed, and carries the header Chalkbox-Server. Plain http never
+ * leaves this machine.
+ *
+ * The connection is kept over the run: a snippet costs one round trip, no
+ * handshake. libcurl sends a request again by itself only when a kept connection
+ * turns out dead before the first byte of an answer; each of our requests may
+ * come twice without harm.
+ */
+#include "app/sync/transport.h"
+
+#include "app/base/file.h"
+#include "app/sync/bond.h"
+
+#include <ctype.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CONNECT_S 15
+#define WHOLE_S 1800
+#define BYTES_A_SECOND_LEAST 64
+#define URL_CHARS (BOND_URL_CHARS + TRANSPORT_LOCATION_CHARS + 256)
+
+struct transport {
+	const struct transport_settings *settings;
+	CURL *curl;
+	char why[CURL_ERROR_SIZE];
+	char seen_pin[BOND_PIN_CHARS];
+	transport_sent *sent;
+	void *sent_data;
+};
+
+/* One request under way. */
+struct asking {
+	struct transport *transport;
+	const struct request *request;
+	off_t at; /* of the body, sent */
+	struct answer answer;
+	bool too_long;
+};
+
+/* --- what comes --- */
+
+void answer_fini(struct answer *answer)
+{
+	if (answer) {
+		free(answer->body);
+		answer->body = NULL;
+	}
+}
+
+/* Whether the line is that header; its value without blanks around it. */
+static bool header_is(
+	const char *line, size_t n, const char *name, const char **ret_value, size_t *ret_n)
+{
+	size_t length = strlen(name);
+
+	if (n <= length || strncasecmp(line, name, length) != 0 || line[length] != ':') {
+		return false;
+	}
+	line += length + 1;
+	n -= length + 1;
+	while (n > 0 && isspace((unsigned char)line[0])) {
+		line++;
+		n--;
+	}
+	while (n > 0 && isspace((unsigned char)line[n - 1])) {
+		n--;
+	}
+	*ret_value = line;
+	*ret_n = n;
+	return true;
+}
+
+/* Text that fits and can be shown; else it is not there. */
+static void header_text(const char *value, size_t n, char *ret_text, size_t room)
+{
+	ret_text[0] = '\0';
+	if (n >= room) {
+		return;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f) {
+			return;
+		}
+	}
+	memcpy(ret_text, value, n);
+	ret_text[n] = '\0';
+}
+
+static int64_t header_number(const char *value, size_t n)
+{
+	int64_t number = 0;
+
+	if (n == 0 || n > 18) {
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (!isdigit((unsigned char)value[i])) {
+			return -1;
+		}
+		number = number * 10 + (value[i] - '0');
+	}
+	return number;
+}
+
+/* A place on this server and on no other, as a path. */
+static void header_location(
+	const char *value, size_t n, const char *url, char ret_path[TRANSPORT_LOCATION_CHARS])
+{
+	char text[TRANSPORT_LOCATION_CHARS];
+	size_t at = 0;
+
+	ret_path[0] = '\0';
+	header_text(value, n, text, sizeof(text));
+	if (strncmp(text, url, strlen(url)) == 0 && text[strlen(url)] == '/') {
+		at = strlen(url);
+	}
+	if (text[at] != '/' || text[at + 1] == '/' || strpbrk(text + at, " \"<>\\^`{|}")) {
+		return;
+	}
+	memmove(ret_path, text + at, strlen(text + at) + 1);
+}
+
+void answer_header(struct answer *answer, const char *line, size_t n, const char *url)
+{
+	const char *value;
+	size_t length;
+
+	if (n >= 5 && strncasecmp(line, "HTTP/", 5) == 0) {
+		/* after an interim answer the real one begins anew */
+		*answer = (struct answer){
+			.body = answer->body, .n = answer->n, .upload_offset = -1, .retry_after_s = -1};
+	} else if (header_is(line, n, "Chalkbox-Server", &value, &length)) {
+		header_text(value, length, answer->version, sizeof(answer->version));
+	} else if (header_is(line, n, "ETag", &value, &length)) {
+		header_text(value, length, answer->etag, sizeof(answer->etag));
+	} else if (header_is(line, n, "Location", &value, &length)) {
+		header_location(value, length, url, answer->location);
+	} else if (header_is(line, n, "Chalkbox-Kept", &value, &length)) {
+		header_text(value, length, answer->kept, sizeof(answer->kept));
+	} else if (header_is(line, n, "Upload-Offset", &value, &length)) {
+		answer->upload_offset = header_number(value, length);
+	}
+}
+
+static size_t on_header(char *bytes, size_t size, size_t n, void *data)
+{
+	struct asking *asking = data;
+
+	answer_header(&asking->answer, bytes, size * n, asking->transport->settings->url);
+	return size * n;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t n, void *data)
+{
+	struct asking *asking = data;
+	struct answer *answer = &asking->answer;
+	char *more;
+
+	n *= size;
+	if (answer->n + n > TRANSPORT_ANSWER_BYTES) {
+		asking->too_long = true;
+		return 0;
+	}
+	more = realloc(answer->body, answer->n + n + 1);
+	if (!more) {
+		return 0;
+	}
+	memcpy(more + answer->n, bytes, n);
+	answer->body = more;
+	answer->n += n;
+	more[answer->n] = '\0';
+	return n;
+}
+
+/* --- what goes --- */
+
+static size_t on_read(char *bytes, size_t size, size_t n, void *data)
+{
+	struct asking *asking = data;
+	const struct request *request = asking->request;
+	off_t left = (request->file > 0 ? request->file_bytes : (off_t)request->body_bytes) -
+		asking->at;
+	ssize_t got;
+
+	n *= size;
+	n = left < (off_t)n ? (size_t)left : n;
+	if (request->file > 0) {
+		got = pread(request->file, bytes, n, request->from + asking->at);
+		if (got < 0 || (got == 0 && n > 0)) {
+			return CURL_READFUNC_ABORT; /* the file is shorter than it was */
+		}
+	} else {
+		memcpy(bytes, request->body + asking->at, n);
+		got = (ssize_t)n;
+	}
+	asking->at += got;
+	if (asking->transport->sent) {
+		asking->transport->sent(asking->transport->sent_data, asking->at);
+	}
+	return (size_t)got;
+}
+
+static int on_seek(void *data, curl_off_t offset, int origin)
+{
+	struct asking *asking = data;
+
+	if (origin != SEEK_SET || offset < 0) {
+		return CURL_SEEKFUNC_CANTSEEK;
+	}
+	asking->at = offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+/* --- setting up --- */
+
+int transport_open(const struct transport_settings *settings, struct transport **ret_transport,
+	struct error *error)
+{
+	struct transport *transport = calloc(1, sizeof(*transport));
+
+	if (!transport) {
+		return error_set(error, -ENOMEM, "out of memory");
+	}
+	transport->settings = settings;
+	transport->curl = curl_easy_init();
+	if (!transport->curl) {
+		free(transport);
+		return error_set(error, -ENOMEM, "libcurl cannot be set up");
+	}
+	*ret_transport = transport;
+	return 0;
+}
+
+void transport_close(struct transport *transport)
+{
+	if (transport) {
+		curl_easy_cleanup(transport->curl);
+		free(transport);
+	}
+}
+
+void transport_watch(struct transport *transport, transport_sent *sent, void *data)
+{
+	transport->sent = sent;
+	transport->sent_data = data;
+}
+
+const char *transport_seen_pin(const struct transport *transport)
+{
+	return transport->seen_pin;
+}
+
+/* Each option that cannot be set is a reason not to ask at all. */
+static CURLcode set_security(struct transport *transport)
+{
+	const struct transport_settings *settings = transport->settings;
+	CURL *curl = transport->curl;
+	bool by_cas = !settings->pin[0] && !settings->any_key;
+	CURLcode code;
+
+	code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR,
+		bond_is_local(settings->url) ? "http,https" : "https");
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, by_cas ? 1L : 0L);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, by_cas ? 2L : 0L);
+	if (settings->pin[0]) {
+		code = code ? code : curl_easy_setopt(curl, CURLOPT_PINNEDPUBLICKEY, settings->pin);
+	}
+	if (settings->any_key) {
+		code = code ? code : curl_easy_setopt(curl, CURLOPT_CERTINFO, 1L);
+	}
+	if (bond_is_local(settings->url)) {
+		code = code ? code : curl_easy_setopt(curl, CURLOPT_NOPROXY, "*");
+	}
+	return code;
+}
+
+static CURLcode set_manners(struct transport *transport, const char *url)
+{
+	CURL *curl = transport->curl;
+	CURLcode code;
+
+	code = curl_easy_setopt(curl, CURLOPT_URL, url);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_USERAGENT, "chalkbox-sync/" CHALKBOX_VERSION);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)WHOLE_S);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)BYTES_A_SECOND_LEAST);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)transport->settings->stall_s);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 65536L);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
+	return code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transport->why);
+}
+
+static CURLcode set_request(struct asking *asking)
+{
+	const struct request *request = asking->request;
+	CURL *curl = asking->transport->curl;
+	bool sends = request->file > 0 || request->body;
+	curl_off_t bytes = request->file > 0 ? request->file_bytes : (off_t)request->body_bytes;
+	CURLcode code;
+
+	if (strcmp(request->method, "HEAD") == 0) {
+		code = curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	} else if (sends) {
+		code = curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+		code = code ? code : curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, bytes);
+	} else if (strcmp(request->method, "POST") == 0) {
+		code = curl_easy_setopt(curl, CURLOPT_POST, 1L);
+		code = code ? code : curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE, 0L);
+	} else {
+		code = curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L);
+	}
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, request->method);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_READFUNCTION, on_read);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_READDATA, asking);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_SEEKDATA, asking);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_WRITEDATA, asking);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
+	return code ? code : curl_easy_setopt(curl, CURLOPT_HEADERDATA, asking);
+}
+
+static int add_header(struct curl_slist **list, const char *text)
+{
+	struct curl_slist *more = curl_slist_append(*list, text);
+
+	if (!more) {
+		return -ENOMEM;
+	}
+	*list = more;
+	return 0;
+}
+
+static int make_headers(const struct transport_settings *settings, const struct request *request,
+	struct curl_slist **ret_list)
+{
+	struct curl_slist *list = NULL;
+	char text[160];
+	int r;
+
+	r = add_header(&list, "Expect:"); /* no round trip for a leave to send */
+	if (r == 0 && settings->token[0] && !settings->any_key) {
+		r = file_path(text, sizeof(text), "Authorization: Bearer %s", settings->token);
+		r = r < 0 ? r : add_header(&list, text);
+		sodium_memzero(text, sizeof(text));
+	}
+	if (r == 0 && request->type) {
+		r = file_path(text, sizeof(text), "Content-Type: %s", request->type);
+		r = r < 0 ? r : add_header(&list, text);
+	}
+	for (size_t i = 0; r == 0 && i < TRANSPORT_HEADERS_MAX && request->headers[i]; i++) {
+		r = add_header(&list, request->headers[i]);
+	}
+	if (r < 0) {
+		curl_slist_free_all(list);
+		return r;
+	}
+	*ret_list = list;
+	return 0;
+}
+
+/* --- what came of it --- */
+
+/* PEM -> DER -> pin, of the first certificate of the chain. */
+static void note_pin(struct transport *transport)
+{
+	struct curl_certinfo *info = NULL;
+	const char *pem = NULL;
+	unsigned char der[16384];
+	size_t n;
+
+	transport->seen_pin[0] = '\0';
+	if (curl_easy_getinfo(transport->curl, CURLINFO_CERTINFO, &info) != CURLE_OK || !info ||
+		info->num_of_certs < 1) {
+		return;
+	}
+	for (struct curl_slist *line = info->certinfo[0]; line; line = line->next) {
+		if (strncmp(line->data, "Cert:", 5) == 0) {
+			pem = strstr(line->data, "-----BEGIN CERTIFICATE-----");
+		}
+	}
+	if (!pem) {
+		return;
+	}
+	pem += strlen("-----BEGIN CERTIFICATE-----");
+	if (sodium_base642bin(der, sizeof(der), pem, strcspn(pem, "-"), " \n\r\t", &n, NULL,
+		    sodium_base64_VARIANT_ORIGINAL) != 0 ||
+		bond_pin(der, n, transport->seen_pin) < 0) {
+		transport->seen_pin[0] = '\0';
+	}
+}
+
+static int failed(struct asking *asking, CURLcode code, struct error *error)
+{
+	const struct transport *transport = asking->transport;
+	const char *why = transport->why[0] ? transport->why : curl_easy_strerror(code);
+
+	switch (code) {
+	case CURLE_OUT_OF_MEMORY:
+		return error_set(error, -ENOMEM, "out of memory");
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		return error_set(error, TRANSPORT_E_IDENTITY,
+			"whoever answers as %s does not have the key of the pairing: a network that "
+			"wants a login first, or a server set up anew (then pair the box again)",
+			transport->settings->url);
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_ISSUER_ERROR:
+		return error_set(error, TRANSPORT_E_IDENTITY,
+			"whoever answers as %s cannot prove it (%s): a network that wants a login "
+			"first, or this box's clock is wrong",
+			transport->settings->url, why);
+	case CURLE_WRITE_ERROR:
+		return asking->too_long
+			? error_set(error, TRANSPORT_E_FOREIGN,
+				  "the answer of %s is too long to be our server's",
+				  transport->settings->url)
+			: error_set(error, -ENOMEM, "out of memory");
+	default:
+		return error_set(error, TRANSPORT_E_SILENT, "%s: %s", transport->settings->url, why);
+	}
+}
+
+static int judge(struct asking *asking, struct error *error)
+{
+	struct answer *answer = &asking->answer;
+	long status = 0;
+	curl_off_t retry_s = 0;
+
+	(void)curl_easy_getinfo(asking->transport->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(asking->transport->curl, CURLINFO_RETRY_AFTER, &retry_s);
+	if (!answer->version[0]) {
+		return error_set(error, TRANSPORT_E_FOREIGN,
+			"%s: answered %ld, but not by our server: the network wants a login first, or "
+			"the address is another program's",
+			asking->transport->settings->url, status);
+	}
+	answer->status = (int)status;
+	if (retry_s > 0) {
+		answer->retry_after_s = retry_s;
+	}
+	if (!answer->body) {
+		answer->body = calloc(1, 1);
+		if (!answer->body) {
+			return error_set(error, -ENOMEM, "out of memory");
+		}
+	}
+	if (status >= 400) {
+		said_error(answer->body, answer->n, &answer->said);
+	}
+	return 0;
+}
+
+int transport_ask(struct transport *transport, const struct request *request,
+	struct answer *ret_answer, struct error *error)
+{
+	static const char api[] = "/api/v1";
+	struct asking asking = {.transport = transport,
+		.request = request,
+		.answer = {.upload_offset = -1, .retry_after_s = -1}};
+	struct curl_slist *headers = NULL;
+	char url[URL_CHARS];
+	CURLcode code;
+	int r;
+
+	r = file_path(url, sizeof(url), "%s%s%s", transport->settings->url,
+		strncmp(request->path, api, strlen(api)) == 0 ? "" : api, request->path);
+	if (r == 0) {
+		r = make_headers(transport->settings, request, &headers);
+	}
+	if (r < 0) {
+		return error_set(error, r, "%s: %s", request->path, strerror(-r));
+	}
+	transport->why[0] = '\0';
+	curl_easy_reset(transport->curl); /* the connection stays */
+	code = set_security(transport);
+	code = code ? code : set_manners(transport, url);
+	code = code ? code : set_request(&asking);
+	code = code ? code : curl_easy_setopt(transport->curl, CURLOPT_HTTPHEADER, headers);
+	code = code ? code : curl_easy_perform(transport->curl);
+	curl_slist_free_all(headers);
+	r = code ? failed(&asking, code, error) : judge(&asking, error);
+	if (r == 0 && transport->settings->any_key) {
+		note_pin(transport);
+	}
+	if (r != 0) {
+		answer_fini(&asking.answer);
+		return r;
+	}
+	*ret_answer = asking.answer;
+	return 0;
+}
