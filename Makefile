@@ -226,13 +226,19 @@ WEB_FILES := $(wildcard app/web/*.html app/web/*.css app/web/*.svg app/web/*.js 
 WEB_PARTS := index.html $(patsubst app/web/%,%,$(filter-out app/web/index.html,$(WEB_FILES)))
 NPM := npm --silent --no-audit --no-fund --ignore-scripts
 
-build/npm/%/ready: app/web/package-lock.json app/web/package.json \
-		$(wildcard tests/web/package-lock.json tests/web/package.json)
+# the packages of the lock file's folder, into build/npm
+define npm_ci
 	@mkdir -p $(@D)
 	$(say) NPM $(@D)
-	$(Q)cp $(if $(filter web,$*),app,tests)/web/package.json \
-		$(if $(filter web,$*),app,tests)/web/package-lock.json $(@D)/
+	$(Q)cp $(<D)/package.json $(<D)/package-lock.json $(@D)/
 	$(Q)cd $(@D) && $(NPM) ci && touch ready
+endef
+
+build/npm/web/ready: app/web/package-lock.json app/web/package.json
+	$(npm_ci)
+
+build/npm/tests/ready: tests/web/package-lock.json tests/web/package.json
+	$(npm_ci)
 
 build/web/ready: $(WEB_FILES) app/scheme/default.scheme build/npm/web/ready $(MAKEFILE_LIST)
 	$(say) WEB $(@D)

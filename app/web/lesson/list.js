@@ -1,0 +1,54 @@
+/* Every moment as a row: the same list as the lanes, for eyes and ears that prefer it. */
+import { html, useMemo } from '../html.js';
+import { clock, plusMinus, second, span, UNSURE_S } from '../words.js';
+import { audible, levelOf, nameOf, signOf, snippetOf } from './events.js';
+import { Chip } from './sign.js';
+
+function soundWord(snippet) {
+	if (!snippet) {
+		return 'none';
+	}
+	return snippet.withdrawn ? 'withdrawn' : 'on the box';
+}
+
+function Row({ event, code, snippet, chosen, choose }) {
+	const heard = snippet && audible(snippet);
+	const name = `${chosen ? 'chosen' : ''}${event.undone ? ' undone' : ''}`;
+
+	return html`
+		<tr class=${name} aria-current=${chosen ? 'true' : undefined} data-row=${event.seq}>
+			<td class="number">${event.number}</td>
+			<td class="time">${clock(event.time, true)}</td>
+			<td class="time wide">${event.wall ? second(event.wall) : '–'}${
+				event.wall && event.uncertainty >= UNSURE_S && html`
+					<span class="unsure"> ${plusMinus(event.uncertainty)}</span>`}</td>
+			<th scope="row"><${Chip} sign=${signOf(event, code)} hue=${code.hue}
+				level=${levelOf(event, code)} /> <span class="what">${code.title}${
+				event.modifier ? `, ${event.modifier}` : ''}</span>${
+				event.undone && html` <em>taken back</em>`}</th>
+			<td class="time">${event.duration === null ? '' : span(event.duration)}${
+				event.open && html` <em>until the end</em>`}</td>
+			<td>${heard ? html`<button type="button" class="small" onClick=${() => choose(event)}
+				aria-label=${`Hear ${nameOf(event, code)} at ${clock(event.time)}`}>Hear</button>`
+		: html`<span class="quiet">${soundWord(snippet)}</span>`}</td>
+		</tr>`;
+}
+
+export function List({ timeline, codes, shown, chosen, choose }) {
+	const byName = useMemo(() => new Map(codes.map((code) => [code.name, code])), [codes]);
+
+	if (shown.length === 0) {
+		return html`<p class="quiet">Nothing to list.</p>`;
+	}
+	return html`
+		<div class="scroll-x" tabindex="0" role="region" aria-labelledby="list-title">
+			<table class="list">
+				<thead><tr><th scope="col">No.</th><th scope="col">In the lesson</th>
+					<th scope="col" class="wide">Time of day</th><th scope="col">What</th>
+					<th scope="col">Lasts</th><th scope="col">Sound</th></tr></thead>
+				<tbody>${shown.map((event) => html`<${Row} key=${event.seq} event=${event}
+					code=${byName.get(event.code)} snippet=${snippetOf(timeline.snippets, event)}
+					chosen=${chosen === event.seq} choose=${choose} />`)}</tbody>
+			</table>
+		</div>`;
+}

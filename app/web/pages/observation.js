@@ -1,0 +1,282 @@
+/*
+ * One observation: the lesson as a score, the sound of its moments, what was
+ * counted, and every moment as a list. Filters and sums work on one list, the
+ * one that is shown.
+ */
+import { changeObservation, looks, observation, people, timeline, withdraw } from '../api.js';
+import { html, useCallback, useEffect, useMemo, useRef, useState } from '../html.js';
+import { Bar } from '../lesson/bar.js';
+import { Counts } from '../lesson/counts.js';
+import { after, before, codesOf, levelOf, shownOf, signOf } from '../lesson/events.js';
+import { List } from '../lesson/list.js';
+import { Player } from '../lesson/player.js';
+import { seekKey } from '../lesson/playhead.js';
+import { Score, SILENCES } from '../lesson/score.js';
+import { Chip } from '../lesson/sign.js';
+import { clock, count, day, hour, plusMinus, span, UNSURE_S } from '../words.js';
+import { Looks } from './looks.js';
+import { titleOf } from './observations.js';
+import { Ask, Heading, Trouble, useChange, useLoad } from './parts.js';
+
+const ZOOMS = [[0, 'the whole lesson'], [20, '20 minutes'], [10, '10 minutes'],
+	[5, '5 minutes'], [2, '2 minutes']];
+const NARROW_PX = 640;
+
+/* Draws this component anew whenever the player says so. */
+function usePlayer(lesson) {
+	const [, draw] = useState(0);
+	const player = useMemo(() => new Player(lesson.id, lesson.snippets, lesson.length), [lesson.id]);
+
+	useEffect(() => {
+		const listener = () => draw((n) => n + 1);
+
+		player.changed.add(listener);
+		return () => player.close();
+	}, [player]);
+	player.snippets = lesson.snippets;
+	return player;
+}
+
+/* Keys that work wherever the focus is, but not while typing. */
+function useKeys(player, walk) {
+	const latest = useRef(null);
+
+	latest.current = { player, walk };
+	useEffect(() => {
+		const onKeyDown = (press) => {
+			const tag = press.target.tagName;
+			const typing = tag === 'INPUT' || tag === 'TEXTAREA' || tag === 'SELECT';
+			const pressing = tag === 'BUTTON' || tag === 'A' || tag === 'SUMMARY';
+			const now = latest.current;
+
+			if (typing || press.ctrlKey || press.altKey || press.metaKey
+				|| press.target.closest?.('dialog, .scroll-x')) {
+				return;
+			}
+			if (press.key === ' ' && !pressing) {
+				now.player.toggle();
+			} else if (press.key === 'n') {
+				now.walk(1);
+			} else if (press.key === 'p') {
+				now.walk(-1);
+			} else if (press.key === 'l') {
+				now.player.set('loop', !now.player.loop);
+			} else if (!/^(Arrow(Left|Right)|Home|End)$/.test(press.key)
+				|| !seekKey(now.player, press.key)) {
+				return;
+			}
+			press.preventDefault();
+		};
+
+		document.addEventListener('keydown', onKeyDown);
+		return () => document.removeEventListener('keydown', onKeyDown);
+	}, []);
+}
+
+function Facts({ lesson, summary }) {
+	const { wall, uncertainty } = lesson.start;
+	const unsure = wall !== null && uncertainty >= UNSURE_S;
+
+	return html`
+		<p class="lead">
+			${wall ? html`${day(wall)}, ${hour(wall)} <span class=${unsure ? 'unsure' : 'quiet'}>${
+		plusMinus(uncertainty)}</span>` : html`<span class="unsure">Time unknown</span>`}
+			${' · '}${lesson.running ? 'still coming in' : span(lesson.length)}
+			${summary?.coach && html`${' · '}observed by ${summary.coach.name}`}
+			${summary?.teacher && html`${' · '}with ${summary.teacher.name}`}
+		</p>
+		${!wall && html`<p class="note">The box did not know the time of day during this lesson.
+			All times count from the lesson's beginning, and those are exact.</p>`}
+		${unsure && html`<p class="note">The box's clock had not been set for a while: the time of
+			day may be wrong by ${plusMinus(uncertainty).slice(2)} either way. Times counted from the
+			lesson's beginning are exact.</p>`}
+		${lesson.scheme.lost && html`<p class="note">The coding scheme of this lesson could not be
+			read; the default one stands in for it.</p>`}`;
+}
+
+/* The coach names the lesson and gives it to its teacher. */
+function Assign({ summary, changed }) {
+	const [teachers, lost] = useLoad(people);
+	const [run, busy, problem] = useChange();
+	const submit = async (event) => {
+		event.preventDefault();
+		const form = new FormData(event.target);
+		const one = await run(() => changeObservation(summary.id,
+			{ title: form.get('title').trim(), teacher: form.get('teacher') || null }));
+
+		if (one) {
+			changed(one);
+		}
+	};
+
+	return html`
+		<details class="assign no-print" open=${!summary.teacher}>
+			<summary>${summary.teacher ? 'Title and teacher' : 'Give this observation to its teacher'}</summary>
+			<form class="row" onSubmit=${submit}>
+				<label>Title<input name="title" value=${summary.title} maxlength="200" /></label>
+				<label>Teacher<select name="teacher">
+					<option value="">nobody yet</option>
+					${(teachers ?? []).filter((one) => one.role === 'teacher' && !one.revoked).map((one) => html`
+						<option value=${one.id} selected=${one.id === summary.teacher?.id}>${one.name}</option>`)}
+				</select></label>
+				<button type="submit" disabled=${busy || !teachers}>Save</button>
+			</form>
+			<${Trouble} problem=${problem ?? lost} />
+		</details>`;
+}
+
+function Filter({ codes, events, hidden, setHidden, withUndone, setWithUndone, minutes, setMinutes }) {
+	const undone = events.filter((event) => event.undone).length;
+	const flip = (name) => {
+		const next = new Set(hidden);
+
+		next.delete(name) || next.add(name);
+		setHidden(next);
+	};
+
+	return html`
+		<div class="filter no-print">
+			<fieldset><legend>Show</legend>
+				${codes.map((code) => html`<label class=${`tick hue${code.hue}`}>
+					<input type="checkbox" checked=${!hidden.has(code.name)}
+						onChange=${() => flip(code.name)} /><span>${code.title}</span></label>`)}
+				${undone > 0 && html`<label class="tick"><input type="checkbox" checked=${withUndone}
+					onChange=${() => setWithUndone(!withUndone)} /><span>${undone} taken back</span></label>`}
+			</fieldset>
+			<label class="zoom">On one screen
+				<select onChange=${(change) => setMinutes(Number(change.target.value))}>
+					${ZOOMS.map(([m, name]) => html`<option value=${m} selected=${m === minutes}>${name}</option>`)}
+				</select></label>
+		</div>`;
+}
+
+/* What the signs that were drawn mean. */
+function Legend({ lesson, codes, shown }) {
+	const seen = new Map();
+
+	for (const event of shown) {
+		const code = codes.find((one) => one.name === event.code);
+		const key = `${code.name} ${event.modifier ?? ''} ${signOf(event, code)}`;
+
+		if (!seen.has(key)) {
+			seen.set(key, { code, event });
+		}
+	}
+	return html`
+		<ul class="legend" aria-label="What the signs mean">
+			${[...seen.values()].map(({ code, event }) => html`
+				<li><${Chip} sign=${signOf(event, code)} hue=${code.hue} level=${levelOf(event, code)} />
+					${' '}${event.modifier ? `${code.title}: ${event.modifier}` : code.title}</li>`)}
+			${lesson.silences.map((one) => html`<li class="quiet">${SILENCES[one.why] ?? one.why}${' '}
+				${clock(one.from)}–${clock(one.to)}${one.cause ? ` (${one.cause})` : ''}</li>`)}
+		</ul>`;
+}
+
+const Keys = () => html`
+	<details class="keys no-print"><summary>Keys</summary>
+		<dl>
+			<div><dt><kbd>space</kbd></dt><dd>play, pause</dd></div>
+			<div><dt><kbd>n</kbd> <kbd>p</kbd></dt><dd>next, previous event</dd></div>
+			<div><dt><kbd>←</kbd> <kbd>→</kbd></dt><dd>5 seconds back, on; among the signs of a lane: the
+				one before, the next</dd></div>
+			<div><dt><kbd>Home</kbd> <kbd>End</kbd></dt><dd>the lesson's beginning, its end</dd></div>
+			<div><dt><kbd>Enter</kbd></dt><dd>hear the sign that has the focus</dd></div>
+			<div><dt><kbd>l</kbd></dt><dd>repeat the moment</dd></div>
+		</dl></details>`;
+
+function Lesson({ lesson, setLesson, summary, setSummary, me }) {
+	const player = usePlayer(lesson);
+	const codes = useMemo(() => codesOf(lesson), [lesson]);
+	const [hidden, setHidden] = useState(new Set());
+	const [withUndone, setWithUndone] = useState(false);
+	const [minutes, setMinutes] = useState(innerWidth < NARROW_PX && lesson.length > 600 ? 10 : 0);
+	const [asked, setAsked] = useState(null); /* the snippet to withdraw */
+	const [run, busy, problem, clear] = useChange();
+	const shown = useMemo(() => shownOf(lesson.events, hidden, withUndone),
+		[lesson, hidden, withUndone]);
+	const lanes = useMemo(() => codes.filter((code) => !hidden.has(code.name)), [codes, hidden]);
+	const choose = useCallback((event) => player.playEvent(event), [player]);
+	const walk = (way) => {
+		const from = player.event?.time ?? player.time;
+		const to = way > 0 ? after(shown, from) : before(shown, from);
+
+		if (to) {
+			player.playEvent(to);
+		}
+	};
+	const isTeacher = summary?.teacher?.id === me.id;
+	const chosen = player.event?.seq ?? 0;
+	const counts = useMemo(() => html`
+		<${Counts} codes=${lanes} shown=${shown} length=${lesson.length} />`, [lanes, shown, lesson]);
+	const list = useMemo(() => html`<${List} timeline=${lesson} codes=${codes} shown=${shown}
+		chosen=${chosen} choose=${choose} />`, [lesson, codes, shown, chosen, choose]);
+	const takeBack = async () => {
+		const gone = asked;
+		const done = await run(async () => {
+			await withdraw(lesson.id, gone.seq);
+			return true;
+		});
+
+		setAsked(null);
+		if (done) {
+			player.stand(player.time);
+			player.snippet = null;
+			player.audio.removeAttribute('src');
+			setLesson({ ...lesson, snippets: lesson.snippets.map((one) =>
+				(one.seq === gone.seq ? { ...one, withdrawn: true } : one)) });
+		}
+	};
+
+	useKeys(player, walk);
+	return html`
+		<${Facts} lesson=${lesson} summary=${summary} />
+		${summary?.coach?.id === me.id && html`<${Assign} summary=${summary} changed=${setSummary} />`}
+		<section aria-labelledby="score-title">
+			<h2 id="score-title" class="visually-hidden">The lesson</h2>
+			<${Filter} codes=${codes} events=${lesson.events} hidden=${hidden} setHidden=${setHidden}
+				withUndone=${withUndone} setWithUndone=${setWithUndone} minutes=${minutes}
+				setMinutes=${setMinutes} />
+			<${Score} timeline=${lesson} codes=${lanes} shown=${shown} player=${player} chosen=${chosen}
+				choose=${choose} minutes=${minutes} />
+			<${Legend} lesson=${lesson} codes=${codes} shown=${shown} />
+		</section>
+		<${Bar} player=${player} timeline=${lesson} codes=${codes} shown=${shown} walk=${walk}
+			mayWithdraw=${isTeacher} withdraw=${(snippet) => {
+		clear();
+		setAsked(snippet);
+	}} />
+		<${Trouble} problem=${problem} />
+		<section aria-labelledby="counts-title">
+			<h2 id="counts-title">What was counted</h2>
+			<p class="quiet">${count(shown.filter((event) => !event.undone).length, 'event')} shown and
+				counted${hidden.size ? '; some codes are switched off' : ''}.</p>
+			${counts}
+		</section>
+		<section aria-labelledby="list-title">
+			<h2 id="list-title">Every moment</h2>
+			${list}
+		</section>
+		${isTeacher && html`<${Looks} id=${lesson.id} load=${looks} lesson=${lesson} />`}
+		<${Keys} />
+		${asked && html`
+			<${Ask} title="Withdraw this sound?" yes="Withdraw it" busy=${busy} onYes=${takeBack}
+				onNo=${() => setAsked(null)}>
+				<p>The sound from ${clock(asked.from)} to ${clock(asked.to)} is deleted from the
+					server for good. Its events stay, without sound. Your coach sees that it was
+					withdrawn.</p>
+			<//>`}`;
+}
+
+export function Observation({ id, me }) {
+	const [lesson, problem, again, setLesson] = useLoad(() => timeline(id), [id]);
+	const [summary, , , setSummary] = useLoad(() => observation(id), [id]);
+
+	return html`
+		<main id="main" class="observation">
+			<p class="back no-print"><a href="#/">My observations</a></p>
+			<${Heading}>${summary ? titleOf(summary) : 'An observation'}<//>
+			<${Trouble} problem=${problem} again=${problem?.status === 404 ? null : again} />
+			${lesson && html`<${Lesson} key=${id} lesson=${lesson} setLesson=${setLesson}
+				summary=${summary} setSummary=${setSummary} me=${me} />`}
+		</main>`;
+}

@@ -1,0 +1,64 @@
+/* My observations, newest first. */
+import { observations } from '../api.js';
+import { html } from '../html.js';
+import { count, hour, plusMinus, shortDay, span, UNSURE_S } from '../words.js';
+import { Heading, Trouble, useLoad } from './parts.js';
+
+function whenOf(one) {
+	if (!one.start) {
+		return 'Time unknown';
+	}
+	const unsure = one.start_uncertainty_ms / 1000;
+
+	return `${shortDay(one.start)}, ${hour(one.start)}${
+		unsure >= UNSURE_S ? ` ${plusMinus(unsure)}` : ''}`;
+}
+
+export const titleOf = (one) => one.title || (one.start ? `Lesson of ${shortDay(one.start)}`
+	: 'Lesson without a date');
+
+function Item({ one, me }) {
+	const other = one.coach?.id === me.id ? one.teacher : one.coach;
+	const who = one.coach?.id === me.id
+		? (other ? `with ${other.name}` : 'not assigned yet')
+		: (other ? `observed by ${other.name}` : '');
+
+	return html`
+		<li><a class="item" href=${`#/observations/${encodeURIComponent(one.id)}`}>
+			<span class="item-title">${titleOf(one)}</span>
+			<span class="item-when">${whenOf(one)}</span>
+			<span class=${`item-who${other ? '' : ' open'}`}>${who}</span>
+			<span class="item-what">${one.running ? 'still coming in' : span(one.length_s)} ·
+				${' '}${count(one.events, 'event')} · ${count(one.snippets, 'snippet')}</span>
+		</a></li>`;
+}
+
+const EMPTY = {
+	teacher: 'Nothing here yet. When your coach has observed a lesson of yours, it appears here '
+		+ 'at the end of the day.',
+	coach: 'Nothing here yet. Observe a lesson with your box; it brings the lesson here by itself.',
+};
+
+export function Observations({ me }) {
+	const [list, problem, again] = useLoad(observations, [me.id]);
+	const byMonth = new Map();
+
+	for (const one of list ?? []) {
+		const month = one.start ? new Date(one.start).toLocaleDateString('en-GB',
+			{ month: 'long', year: 'numeric' }) : 'Without a date';
+
+		byMonth.set(month, [...byMonth.get(month) ?? [], one]);
+	}
+	return html`
+		<main id="main">
+			<${Heading}>My observations<//>
+			<${Trouble} problem=${problem} again=${again} />
+			${list && list.length === 0 && html`<p class="empty">${EMPTY[me.role]}</p>`}
+			${[...byMonth].map(([month, items]) => html`
+				<section key=${month}>
+					<h2 class="month">${month}</h2>
+					<ul class="items">${items.map((one) => html`
+						<${Item} key=${one.id} one=${one} me=${me} />`)}</ul>
+				</section>`)}
+		</main>`;
+}

@@ -1,0 +1,89 @@
+/* People: who is here, inviting by a link, revoking. */
+import { changePerson, invite, inviteAgain, people } from '../api.js';
+import { html, useState } from '../html.js';
+import { Ask, HandOn, Heading, Trouble, useChange, useLoad } from './parts.js';
+
+const ROLES = { administrator: ['teacher', 'coach', 'administrator'], coach: ['teacher'] };
+
+function Invite({ me, reload }) {
+	const [run, busy, problem] = useChange();
+	const [made, setMade] = useState(null);
+	const submit = async (event) => {
+		event.preventDefault();
+		const form = event.target;
+		const data = new FormData(form);
+		const one = await run(() => invite(data.get('name').trim(), data.get('role') ?? 'teacher'));
+
+		if (one) {
+			setMade(one);
+			form.reset();
+			reload();
+		}
+	};
+
+	return html`
+		<section class="sheet-of-paper" aria-labelledby="invite-title">
+			<h2 id="invite-title">Invite somebody</h2>
+			<form class="row" onSubmit=${submit}>
+				<label>Name<input name="name" required maxlength="100" autocomplete="off" /></label>
+				${ROLES[me.role].length > 1 && html`<label>As<select name="role">
+					${ROLES[me.role].map((role) => html`<option value=${role}>${role}</option>`)}</select></label>`}
+				<button type="submit" class="primary" disabled=${busy}>Make a link</button>
+			</form>
+			<${Trouble} problem=${problem} />
+			${made && html`<${Link} made=${made} />`}
+		</section>`;
+}
+
+const Link = ({ made }) => html`
+	<div role="status">
+		<${HandOn} text=${made.link} label=${`Give this link to ${made.person.name}, and to nobody else`} />
+		<p class="quiet">It works once, for seven days.</p>
+	</div>`;
+
+function Person({ person, me, reload }) {
+	const [asked, setAsked] = useState(false);
+	const [made, setMade] = useState(null);
+	const [run, busy, problem] = useChange();
+	const change = async (what) => {
+		await run(() => changePerson(person.id, what));
+		setAsked(false);
+		reload();
+	};
+	const again = async () => setMade(await run(() => inviteAgain(person.id)) ?? null);
+	const state = person.revoked ? 'revoked' : person.joined ? '' : 'invited, not here yet';
+
+	return html`
+		<li class=${person.revoked ? 'over' : ''}>
+			<span class="who"><b>${person.name}</b>${person.id === me.id ? ' (you)' : ''}</span>
+			<span class="role">${person.role}</span>
+			<span class="quiet">${state}</span>
+			${me.role === 'administrator' && html`<span class="buttons">
+				${!person.revoked && html`<button type="button" class="small" disabled=${busy}
+					onClick=${again}>New link<span class="visually-hidden"> for ${person.name}</span></button>`}
+				${person.id !== me.id && html`<button type="button" class="small" disabled=${busy}
+					onClick=${() => (person.revoked ? change({ revoked: false }) : setAsked(true))}>
+					${person.revoked ? 'Let in again' : 'Revoke'}<span class="visually-hidden">
+					${' '}${person.name}</span></button>`}</span>`}
+			<${Trouble} problem=${problem} />
+			${made && html`<${Link} made=${made} />`}
+			${asked && html`<${Ask} title=${`Revoke ${person.name}?`} yes="Revoke" busy=${busy}
+				onYes=${() => change({ revoked: true })} onNo=${() => setAsked(false)}>
+				<p>${person.name} is signed out everywhere and cannot come back in. What belongs to
+					them stays theirs.</p><//>`}
+		</li>`;
+}
+
+export function People({ me }) {
+	const [list, problem, reload] = useLoad(people, [me.id]);
+
+	return html`
+		<main id="main">
+			<${Heading}>${me.role === 'administrator' ? 'People' : 'Teachers'}<//>
+			<${Invite} me=${me} reload=${reload} />
+			<${Trouble} problem=${problem} again=${reload} />
+			${list && list.length === 0 && html`<p class="empty">Nobody is here yet. Invite the first one.</p>`}
+			<ul class="people">${(list ?? []).map((person) => html`
+				<${Person} key=${person.id} person=${person} me=${me} reload=${reload} />`)}</ul>
+		</main>`;
+}
