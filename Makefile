@@ -67,7 +67,8 @@ FIRMWARE := firmware/box.o firmware/gpio$(GPIOD).o firmware/evdev.o \
 	firmware/space.o firmware/lamps.o firmware/control.o
 
 # each is tests/unit/test_NAME.c, a cmocka program
-UNIT_TESTS := clock iso conffile config file scheme coding entry journal timeline pressscript draw \
+UNIT_TESTS := ring sampleclock loudness debounce contacts window lamps recorder snippet torn \
+	saver recovery meter evdev clock iso conffile config file scheme coding entry journal timeline pressscript draw \
 	sim_microphone
 # each is tests/fuzz/fuzz_NAME.c with its seeds in tests/fuzz/corpus/NAME
 FUZZERS := config scheme fold pressscript

@@ -40,6 +40,7 @@
 #define REOPEN_NS (2 * NS_PER_S)
 #define CLOCK_NS (3600 * NS_PER_S)
 #define EDGES_A_READ 64
+#define HOLD_LOOKS_BACK_S 2 /* a hold's sound is wished for second by second */
 #define LAST_SOUND_NS (500 * NS_PER_MS) /* a few periods of the card */
 #define LOOK_NS (50 * NS_PER_MS)
 #define LAST_TRIES 3
@@ -169,6 +170,13 @@ static void take_heard(struct box *box)
 
 /* --- buttons --- */
 
+/* A switch of its own, not a code's button: its level is what counts. */
+static bool is_mute_switch(const struct box *box, size_t button)
+{
+	const char *name = box->config->buttons.list[button].name;
+	return strcmp(name, "mute") == 0 && !scheme_button(&box->scheme, name);
+}
+
 static void press(struct box *box, const struct contact *contact)
 {
 	const char *button = box->config->buttons.list[contact->button].name;
@@ -177,7 +185,7 @@ static void press(struct box *box, const struct contact *contact)
 		recorder_press(&box->recorder, code, contact->t_ns);
 	} else if (code) {
 		recorder_release(&box->recorder, code, contact->t_ns, contact->estimated);
-	} else if (strcmp(button, "mute") == 0) {
+	} else if (is_mute_switch(box, contact->button)) {
 		recorder_mute(&box->recorder, contact->down);
 	}
 }
@@ -188,6 +196,11 @@ static void buttons_gone(struct box *box, int64_t now_ns, const char *cause)
 	box->button_driver->close(box->buttons);
 	box->buttons = NULL;
 	box->reopen_due_ns = now_ns + REOPEN_NS;
+	for (size_t i = 0; i < box->contacts.n; i++) {
+		if (!is_mute_switch(box, i)) { /* the last word on mute stands */
+			contacts_gone(&box->contacts, i, now_ns);
+		}
+	}
 	fault(box, now_ns, "buttons", true, cause);
 }
 
@@ -198,9 +211,19 @@ static void ask_levels(struct box *box, int64_t now_ns, bool all)
 			continue;
 		}
 		int level = box->button_driver->level(box->buttons, i);
-		if (level >= 0) {
+		if (level < 0) {
+			buttons_gone(box, now_ns, strerror(-level));
+		} else {
 			contacts_level(&box->contacts, i, level, now_ns);
 		}
+	}
+}
+
+static void press_all(struct box *box)
+{
+	struct contact contact;
+	while (contacts_next(&box->contacts, &contact)) {
+		press(box, &contact);
 	}
 }
 
@@ -216,6 +239,7 @@ static void take_edges(struct box *box, int64_t now_ns)
 			contacts_edge(&box->contacts, edges[i].button, edges[i].active,
 				edges[i].t_ns);
 		}
+		press_all(box);
 		if (n < 0) {
 			buttons_gone(box, now_ns, strerror(-n));
 		}
@@ -225,10 +249,7 @@ static void take_edges(struct box *box, int64_t now_ns)
 		box->levels_due_ns = now_ns + LEVELS_NS;
 	}
 	ask_levels(box, now_ns, any_lost || due);
-	struct contact contact;
-	while (contacts_next(&box->contacts, &contact)) {
-		press(box, &contact);
-	}
+	press_all(box);
 }
 
 static int on_wake(sd_event_source *source, int fd, uint32_t events, void *data)
@@ -245,13 +266,15 @@ static int open_buttons(struct box *box, struct error *error)
 	}
 	r = sd_event_add_io(box->event, &box->buttons_source, box->buttons_fd, EPOLLIN, on_wake, box);
 	if (r < 0) {
+		box->button_driver->close(box->buttons);
+		box->buttons = NULL;
 		return error_set(error, r, "buttons: %s", strerror(-r));
 	}
 	for (size_t i = 0; i < box->contacts.n; i++) {
 		bool down = box->button_driver->level(box->buttons, i) > 0;
 		contacts_start(&box->contacts, i, down);
-		if (down && strcmp(box->config->buttons.list[i].name, "mute") == 0) {
-			recorder_mute(&box->recorder, true);
+		if (is_mute_switch(box, i)) {
+			recorder_mute(&box->recorder, down);
 		}
 	}
 	return 0;
@@ -351,7 +374,7 @@ static void upkeep(struct box *box, int64_t now_ns)
 
 static int64_t longest_before_ns(const struct scheme *scheme)
 {
-	int longest_s = 0;
+	int longest_s = HOLD_LOOKS_BACK_S;
 	for (size_t i = 0; i < scheme->n_codes; i++) {
 		int before_s = scheme->codes[i].before_s;
 		longest_s = before_s > longest_s ? before_s : longest_s;
@@ -381,6 +404,17 @@ static bool has_come(struct box *box, int64_t t_ns, int64_t now_ns)
 		heard_ns >= t_ns;
 }
 
+/* The wishes whose sound ends in (@after_ns, @to_ns]: one observation's. */
+static void keep_all(struct box *box, int64_t after_ns, int64_t to_ns)
+{
+	const struct recorder_out *out = &box->recorder.out;
+	for (size_t i = 0; i < out->n_keeps; i++) {
+		if (out->keeps[i].to_ns > after_ns && out->keeps[i].to_ns <= to_ns) {
+			keeper_keep(box->keeper, &out->keeps[i]);
+		}
+	}
+}
+
 static void wish(struct box *box, int64_t now_ns)
 {
 	struct recorder_out *out = &box->recorder.out;
@@ -393,6 +427,7 @@ static void wish(struct box *box, int64_t now_ns)
 	}
 	if (out->ended_ns) {
 		end_sound(box, now_ns);
+		keep_all(box, 0, out->ended_ns);
 		box->ending_ns = out->ended_ns;
 	}
 	if (box->recorder.observation) {
@@ -403,9 +438,7 @@ static void wish(struct box *box, int64_t now_ns)
 				box->recorder.observation);
 		}
 	}
-	for (size_t i = 0; i < out->n_keeps; i++) {
-		keeper_keep(box->keeper, &out->keeps[i]);
-	}
+	keep_all(box, out->ended_ns, INT64_MAX);
 	out->ended_ns = 0;
 	out->n_keeps = 0;
 }
@@ -588,7 +621,7 @@ static int64_t deadline(const struct box *box)
 	int64_t now_ns = clock_now_ns();
 	const int64_t all_ns[] = {
 		box->recorder.out.entries.n ? now_ns : INT64_MAX,
-		contacts_deadline(&box->contacts),
+		box->buttons ? contacts_deadline(&box->contacts) : INT64_MAX,
 		recorder_deadline(&box->recorder),
 		keeper_deadline(box->keeper),
 		meter_deadline(&box->meter),
@@ -748,6 +781,11 @@ static void open_board(struct box *box)
 	contacts_init(&box->contacts, config->buttons.n, config->debounce_ms * NS_PER_MS);
 	memset(box->lit, 0xff, sizeof(box->lit));
 	box->button_driver = button_drivers[config->buttons_kind];
+	for (size_t i = 0; i < config->buttons.n; i++) {
+		if (is_mute_switch(box, i)) { /* until the switch can be read */
+			recorder_mute(&box->recorder, true);
+		}
+	}
 	if (open_buttons(box, &error) < 0) {
 		fault(box, clock_now_ns(), "buttons", true, error.text);
 	}

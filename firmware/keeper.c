@@ -33,7 +33,9 @@ struct keeper {
 struct writing {
 	struct snippet *snippet;
 	uint32_t generation;
+	int rate_hz;
 	int64_t first, cursor; /* frames */
+	int64_t done_ns;       /* encoded up to this end of the window; 0: not to any */
 };
 
 int keeper_open(const struct config *config, struct ring *ring, struct listener *listener,
@@ -145,6 +147,7 @@ static int begin(struct keeper *keeper, struct window *window, struct error *err
 		free(writing);
 		return r;
 	}
+	writing->rate_hz = rate_hz;
 	writing->generation = span.generation;
 	writing->first = writing->cursor = first;
 	window->snippet = writing;
@@ -156,6 +159,9 @@ static int encode(struct keeper *keeper, struct window *window, struct error *er
 {
 	struct writing *writing = window->snippet;
 	int64_t end;
+	if (writing->done_ns == window->to_ns) {
+		return 0; /* a better fit of the clock is no reason to take more */
+	}
 	if (!listener_frame(keeper->listener, window->to_ns, &end)) {
 		return -ESTALE;
 	}
@@ -176,6 +182,7 @@ static int encode(struct keeper *keeper, struct window *window, struct error *er
 		}
 		writing->cursor += got;
 	}
+	writing->done_ns = window->to_ns;
 	keeper->seam_ns = window->to_ns;
 	keeper->seam_frame = end;
 	return 0;
@@ -197,8 +204,11 @@ static int finish(struct keeper *keeper, size_t i, int64_t now_ns, bool complete
 		return error_set(error, r, "snippet: %s", strerror(-r));
 	}
 	facts.complete = complete;
-	if (!listener_time(keeper->listener, writing->cursor, &facts.to_ns)) {
-		facts.to_ns = keeper->windows.list[i].to_ns;
+	if (ring_span(keeper->ring).generation != writing->generation ||
+		!listener_time(keeper->listener, writing->cursor, &facts.to_ns)) {
+		/* that card's clock is forgotten: by its nominal rate */
+		facts.to_ns = facts.from_ns +
+			(writing->cursor - writing->first) * NS_PER_S / writing->rate_hz;
 	}
 	recorder_note(recorder, ENTRY_SNIPPET, now_ns, keeper->observation, keeper->boot, &facts);
 	facts_fini(&facts);
@@ -273,6 +283,7 @@ int keeper_cut(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 {
 	struct windows before = keeper->windows;
 	int r = go_on(keeper, now_ns, recorder, error);
+	explicit_bzero(keeper->frames, sizeof(keeper->frames));
 	while (r == 0 && keeper->windows.n) {
 		r = finish(keeper, 0, now_ns, keeper->windows.list[0].to_ns <= now_ns, recorder,
 			error);
@@ -300,6 +311,7 @@ int keeper_end(struct keeper *keeper, int64_t end_ns, int64_t now_ns, struct rec
 		}
 	}
 	int r = go_on(keeper, now_ns, recorder, error);
+	explicit_bzero(keeper->frames, sizeof(keeper->frames));
 	while (r == 0 && keeper->windows.n) {
 		r = finish(keeper, 0, now_ns, true, recorder, error);
 	}

@@ -294,6 +294,7 @@ static void hear(struct listener *listener)
 		r = listen(listener, mic);
 	}
 	microphone_close(mic);
+	explicit_bzero(listener->frames, sizeof(listener->frames));
 	pthread_mutex_lock(&listener->lock);
 	listener->live = false;
 	pthread_mutex_unlock(&listener->lock);
