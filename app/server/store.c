@@ -27,6 +27,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -378,17 +379,26 @@ static int statement(struct store_db *db, const char *sql, sqlite3_stmt **ret_st
 	return r;
 }
 
+/*
+ * SQLite takes "$2" for a name, and numbers names as they come along in the text:
+ * where the second parameter stands before the first, its place is asked for.
+ */
 static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
 {
 	int result = SQLITE_OK, i;
 
 	for (i = 1; *types && result == SQLITE_OK; types++, i++) {
+		char name[16];
+		int place;
+
+		(void)snprintf(name, sizeof(name), "$%d", i);
+		place = sqlite3_bind_parameter_index(stmt, name);
 		if (*types == 't') {
 			result = sqlite3_bind_text(
-				stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+				stmt, place, va_arg(args, const char *), -1, SQLITE_STATIC);
 		} else {
 			assert(*types == 'i');
-			result = sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
+			result = sqlite3_bind_int64(stmt, place, va_arg(args, int64_t));
 		}
 	}
 	return result;
