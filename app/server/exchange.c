@@ -188,7 +188,7 @@ static void find_route(struct http_exchange *exchange)
 	}
 }
 
-/* What a handler could not do. */
+/* What a handler could not do. A path can hold a secret: its pattern is what is told. */
 static void fail(struct http_exchange *exchange, int r, const struct error *error)
 {
 	struct request *request = &exchange->request;
@@ -196,7 +196,7 @@ static void fail(struct http_exchange *exchange, int r, const struct error *erro
 
 	if (settings->failed) {
 		settings->failed(settings->failed_data, method_name(request->method),
-			exchange->path, error);
+			exchange->route ? exchange->route->pattern : "?", error);
 	}
 	if (r == -ENOSPC || r == -EDQUOT) {
 		answer_header(request, "Retry-After", "%d", FULL_RETRY_S);

@@ -224,9 +224,10 @@ static int read_entries(struct store_db *db, void *arg, struct error *error)
 		"SELECT e.seq, e.boot, e.t_ns, e.kind, e.observation, e.code, e.ref, e.value, "
 		"CASE WHEN e.kind = $1 AND e.seq <> $2 THEN NULL ELSE e.body END FROM entry e "
 		"WHERE e.journal = $3 AND "
-		"(e.observation = $2 OR e.seq = $2 OR e.kind IN ($1, $4, $5, $6)) ORDER BY e.seq",
-		"iitiii", (int64_t)ENTRY_START, query->seq, query->journal, (int64_t)ENTRY_BOOT,
-		(int64_t)ENTRY_CLOCK, (int64_t)ENTRY_MIC);
+		"(e.observation = $2 OR e.seq = $2 OR e.kind IN ($1, $4, $5, $6, $7)) ORDER BY "
+		"e.seq",
+		"iitiiii", (int64_t)ENTRY_START, query->seq, query->journal, (int64_t)ENTRY_BOOT,
+		(int64_t)ENTRY_CLOCK, (int64_t)ENTRY_MIC, (int64_t)ENTRY_GONE);
 	if (r < 0) {
 		return r;
 	}

@@ -42,7 +42,7 @@ int store_observation_change(struct store *store, const char *id, const char *ti
 
 /*
  * Adds what timeline_fold() needs of the journal for this one observation: its own
- * entries, and everybody's starts, ends, clocks and microphone states. 0 or -errno.
+ * entries, and everybody's starts, clocks, microphone states and what left the box. 0 or -errno.
  */
 int store_observation_entries(struct store *store, const struct observation *observation,
 	struct entries *entries, struct error *error) MUST_CHECK;

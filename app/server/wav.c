@@ -149,7 +149,12 @@ int wav_decode(int fd, off_t bytes, unsigned char **ret_wav, size_t *ret_n)
 		return r;
 	}
 	file = op_open_memory(all, (size_t)bytes, &failure);
-	r = file ? decode(file, &samples) : failure == OP_EFAULT ? -ENOMEM : -EBADMSG;
+	if (file) {
+		op_set_dither_enabled(file, 0); /* every part of it comes from the same whole */
+		r = decode(file, &samples);
+	} else {
+		r = failure == OP_EFAULT ? -ENOMEM : -EBADMSG;
+	}
 	op_free(file);
 	free(all);
 	if (r < 0) {
