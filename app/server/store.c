@@ -383,22 +383,31 @@ static int statement(struct store_db *db, const char *sql, sqlite3_stmt **ret_st
  * SQLite takes "$2" for a name, and numbers names as they come along in the text:
  * where the second parameter stands before the first, its place is asked for.
  */
+/* To SQLite "$1" is a name; its index is where it stands in the text. */
+static int index_of(sqlite3_stmt *stmt, int number)
+{
+	char name[16];
+	int i;
+
+	(void)snprintf(name, sizeof(name), "$%d", number);
+	i = sqlite3_bind_parameter_index(stmt, name);
+	assert(i > 0);
+	return i;
+}
+
 static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
 {
-	int result = SQLITE_OK, i;
+	int result = SQLITE_OK, number;
 
-	for (i = 1; *types && result == SQLITE_OK; types++, i++) {
-		char name[16];
-		int place;
+	for (number = 1; *types && result == SQLITE_OK; types++, number++) {
+		int i = index_of(stmt, number);
 
-		(void)snprintf(name, sizeof(name), "$%d", i);
-		place = sqlite3_bind_parameter_index(stmt, name);
 		if (*types == 't') {
 			result = sqlite3_bind_text(
-				stmt, place, va_arg(args, const char *), -1, SQLITE_STATIC);
+				stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
 		} else {
 			assert(*types == 'i');
-			result = sqlite3_bind_int64(stmt, place, va_arg(args, int64_t));
+			result = sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
 		}
 	}
 	return result;
