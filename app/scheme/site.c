@@ -31,6 +31,14 @@ int site_scheme(const struct config *config, struct scheme *ret_scheme, char **r
 	return r < 0 ? error_set(error, r, "out of memory") : SITE_E_BUILT_IN;
 }
 
+bool site_kept(const char *state)
+{
+	char path[FILE_PATH_CHARS];
+
+	return file_path(path, sizeof(path), "%s/" SITE_SCHEME, state) == 0 &&
+		access(path, F_OK) == 0;
+}
+
 int site_keep(const char *state, const char *text, struct error *error)
 {
 	struct scheme scheme;

@@ -5,6 +5,8 @@
 #include "app/base/config.h"
 #include "app/scheme/scheme.h"
 
+#include <stdbool.h>
+
 #define SITE_SCHEME "site.scheme" /* in the state folder */
 #define SITE_SCHEME_BYTES 65536
 
@@ -25,6 +27,9 @@ int site_scheme(const struct config *config, struct scheme *ret_scheme, char **r
  * another -errno. Blocks on the disk. One writer a folder.
  */
 int site_keep(const char *state, const char *text, struct error *error) MUST_CHECK;
+
+/* Whether there is one. Blocks on the disk. */
+bool site_kept(const char *state);
 
 /* Takes the site's scheme back: the built-in one stands in. 0 or -errno. Blocks. */
 int site_forget(const char *state) MUST_CHECK;

@@ -54,7 +54,7 @@ int bond_keep(
 struct bond_wish {
 	char url[BOND_URL_CHARS];
 	char code[BOND_CODE_CHARS];
-	char pin[BOND_SHORT_CHARS]; /* the short form, to be compared; "" for none */
+	char pin[BOND_PIN_CHARS]; /* the key to be compared, whole or short; "" for none */
 };
 
 /*

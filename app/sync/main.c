@@ -62,7 +62,7 @@ static const char usage[] =
 	"      --dry-run          say what would go; change nothing\n"
 	"      --status           say to whom the box belongs and how the last run went\n"
 	"      --pair URL CODE    make it belong to a server, by a code of its page of boxes\n"
-	"      --pin KEY          with --pair: the short form of the key the server must have\n"
+	"      --pin KEY          with --pair: the key the server must have, short form or whole\n"
 	"      --patience SECONDS how long to wait, in sum, for a server that is busy or\n"
 	"                         away, 0 to 86400 (default 300)\n"
 	"      --stall SECONDS    without a byte, a connection is dead, 1 to 600 (default 30)\n"

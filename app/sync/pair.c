@@ -90,7 +90,7 @@ static int choose_pin(const char *url, const char *wanted, char ret_pin[static B
 	if (!pin[0]) {
 		return error_set(error, SYNC_E_PERSON, "%s: its key cannot be read", url);
 	}
-	if (wanted[0] && !same_short(wanted, brief)) {
+	if (wanted[0] && strcmp(wanted, pin) != 0 && !same_short(wanted, brief)) {
 		return error_set(error, SYNC_E_PERSON,
 			"%s has the key %s, not %s: it is not the server that was meant", url, brief,
 			wanted);
@@ -177,9 +177,9 @@ static void say_paired(const struct bond *pairing, struct progress *progress)
 		pairing->server[0] ? " (" : "", pairing->server, pairing->server[0] ? ")" : "");
 	if (brief[0]) {
 		progress_say(progress, 5,
-			"its key is %s: compare it with the one on the server's page of boxes; from "
-			"now on this box talks to that key and no other",
-			brief);
+			"its key is %s (%s): compare it with what the server says of itself; from now "
+			"on this box talks to that key and no other",
+			brief, pairing->pin);
 	}
 }
 

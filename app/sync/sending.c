@@ -256,7 +256,7 @@ int sending_snippets(struct run *run, struct error *error)
 {
 	int rounds = 0, r;
 
-	r = run_ask_box(run, error);
+	r = run->entries_sent > 0 ? run_ask_box(run, error) : 0;
 	while (r == 0 && run->box.n_missing > 0 && rounds < ROUNDS_MOST) {
 		int64_t first = run->box.missing[0], sent = run->snippets_sent;
 
@@ -290,8 +290,11 @@ static json_t *faults_json(const struct survey *survey)
 	for (size_t i = 0; i < survey->n_faults; i++) {
 		char text[256];
 
-		(void)snprintf(text, sizeof(text), "%s: %s", survey->faults[i].code,
+		(void)snprintf(text, sizeof(text), "%s: %.150s", survey->faults[i].code,
 			survey->faults[i].cause);
+		for (char *c = text; *c; c++) {
+			*c = (unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e ? '?' : *c;
+		}
 		if (json_array_append_new(list, json_string(text)) < 0) {
 			json_decref(list);
 			return NULL;

@@ -326,6 +326,11 @@ static int go(struct run *run, struct error *error)
 		*error = run->trouble_why;
 		return run->trouble;
 	}
+	if (r == 0 && run->entries_unsent > 0) {
+		return error_set(error, SYNC_E_LATER,
+			"the server lacks %lld entries that it said it keeps",
+			(long long)run->entries_unsent);
+	}
 	if (r == 0 && run->snippets_unsent > 0) {
 		return error_set(error, SYNC_E_LATER, "%lld snippets are still being written",
 			(long long)run->snippets_unsent);

@@ -23,8 +23,8 @@ int sync_run(const struct config *config, const struct sync_options *options,
 	struct progress *progress, struct error *error) MUST_CHECK;
 
 /*
- * Pairs the box with the server at @url by a code. @pin, if not "", is the short
- * form of the key that the server must have. 0, SYNC_E_LATER, SYNC_E_PERSON, or
+ * Pairs the box with the server at @url by a code. @pin, if not "", is the key
+ * that the server must have, whole or in its short form. 0, SYNC_E_LATER, SYNC_E_PERSON, or
  * -errno with an explanation.
  */
 int sync_pair(const struct config *config, const char *url, const char *code, const char *pin,

@@ -181,10 +181,10 @@ static int left_open(struct journal *journal, bool *ret_open, struct error *erro
 	return 0;
 }
 
+/* Takes the lock, and with it the recorder's place. */
 static int take_over(struct writer *writer, struct error *error)
 {
 	char path[FILE_PATH_CHARS];
-	bool open_still;
 	int r;
 
 	if (writer->journal) {
@@ -200,12 +200,7 @@ static int take_over(struct writer *writer, struct error *error)
 		writer->journal = NULL;
 		return r < 0 ? r : -EUCLEAN;
 	}
-	r = left_open(writer->journal, &open_still, error);
-	if (r == 0 && open_still) {
-		r = error_set(error, -EAGAIN,
-			"an observation was cut off; the recorder ends it at its next start");
-	}
-	if (r == 0 && writer->dir_fd < 0) {
+	if (writer->dir_fd < 0) {
 		writer->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 		r = writer->dir_fd < 0 ? error_set(error, -errno, "%s: %s", path, strerror(errno))
 				       : 0;
@@ -268,9 +263,18 @@ static int gone_by_ourselves(
 	struct writer *writer, int64_t seq, const char *sha256, struct error *error)
 {
 	struct entry gone;
+	bool open_still;
 	int r;
 
 	r = take_over(writer, error);
+	if (r == 0 && !writer->boot) {
+		r = left_open(writer->journal, &open_still, error);
+		if (r == 0 && open_still) {
+			r = error_set(error, -EAGAIN,
+				"an observation was cut off; the recorder ends it at its next "
+				"start");
+		}
+	}
 	if (r < 0) {
 		return r;
 	}
@@ -331,7 +335,10 @@ int writer_scheme(struct writer *writer, const char *text, struct error *error)
 	if (r != -ENOTCONN) {
 		return r;
 	}
-	r = take_over(writer, error); /* for its lock */
+	if (!text && !site_kept(writer->config->state)) {
+		return 0;
+	}
+	r = take_over(writer, error);
 	if (r < 0) {
 		return r;
 	}

@@ -1,0 +1,454 @@
+"""
+chalkbox-sync against the real server: what a run brings, what cuts it short, what
+it says then, and that nothing leaves the box before the server has it.
+"""
+import base64
+import json
+import os
+import re
+import socket
+import subprocess
+import threading
+import time
+import unittest
+
+from harness import BUILD, MORNING_NS, Case
+from syncing import (FINE, LATER, SITE_SCHEME, SOMEBODY, UNPAIRED, Proxy, Site, Station,
+	same_rows)
+
+DAY_S = 86400
+
+
+class Sync(Case):
+	@classmethod
+	def setUpClass(cls):
+		cls.site = Site()
+		cls.addClassCleanup(cls.site.close)
+
+	def station(self, pair=True, **more):
+		station = Station(**more)
+		self.addCleanup(station.close)
+		if pair:
+			station.pair(self.site.server.url, self.site.code())
+		return station
+
+	def proxy(self, station, harm=lambda number, method, path: None, **more):
+		"""Puts a proxy between the station and the server."""
+		proxy = Proxy(self.site.server.port, harm, **more)
+		self.addCleanup(proxy.close)
+		path = os.path.join(station.memory, "pairing")
+		with open(path, encoding="utf-8") as file:
+			text = file.read()
+		with open(path, "w", encoding="utf-8") as file:
+			file.write(re.sub("url = .*", f"url = {proxy.url}", text))
+		return proxy
+
+	def assert_whole(self, station):
+		self.assertTrue(same_rows(station.rows(), self.site.rows(station.id)))
+		sounds = set(self.site.sounds().values())
+		for seq, data in station.sounds.items():
+			self.assertIn(data, sounds, f"the sound of entry {seq}")
+
+
+class Runs(Sync):
+	def test_everything_is_brought_over_once(self):
+		station = self.station().grow(3)
+		proxy = self.proxy(station)
+		said = station.sync(expect=FINE).stderr
+		self.assertIn("6 snippets sent", said)
+		self.assert_whole(station)
+		n = len(proxy.seen)
+		station.sync(expect=FINE)
+		self.assertEqual([method for method, _ in proxy.seen[n:]], ["GET", "POST"])
+		self.assertTrue(proxy.seen[-1][1].endswith("/box/report"))
+
+	def test_what_is_recorded_later_follows(self):
+		station = self.station().grow(1)
+		station.sync(expect=FINE)
+		station.grow(2)
+		station.sync(expect=FINE)
+		self.assert_whole(station)
+
+	def test_a_long_journal_goes_in_batches_oldest_first(self):
+		station = self.station().grow(2, events=700, snippets=0)
+		proxy = self.proxy(station)
+		station.sync(expect=FINE)
+		posts = [path for _, path in proxy.seen if "/box/entries" in path]
+		self.assertEqual(len(posts), -(-station.seq // 500))
+		self.assert_whole(station)
+
+	def test_a_large_snippet_goes_on_in_its_middle(self):
+		station = self.station().grow(1, snippets=1, sizes=(900_000, 900_000))
+		cut = iter(["cut body"] * 4)
+		proxy = self.proxy(station, lambda number, method, path:
+			next(cut, None) if method == "PATCH" else None)
+		codes = [station.sync().returncode]
+		while codes[-1] == LATER and len(codes) < 6:
+			codes.append(station.sync().returncode)
+		self.assertEqual((codes[0], codes[-1]), (LATER, FINE), codes)
+		methods = [method for method, path in proxy.seen if "/uploads" in path]
+		self.assertEqual(methods.count("POST"), 1, methods)
+		self.assertIn("HEAD", methods)
+		self.assert_whole(station)
+
+	def test_a_run_waits_for_the_server_and_goes_on_by_itself(self):
+		station = self.station().grow(1)
+		proxy = self.proxy(station, lambda number, method, path:
+			{1: "503", 3: "500", 4: "drop answer", 6: "429"}.get(number))
+		said = station.sync(expect=FINE, patience=60).stderr
+		self.assertIn("trying again in", said)
+		self.assertEqual(proxy.done, ["503", "500", "drop answer", "429"])
+		self.assert_whole(station)
+
+	def test_a_server_that_asks_for_time_gets_it(self):
+		station = self.station().grow(1)
+		self.proxy(station, lambda number, method, path: "503" if number == 0 else None)
+		begin = time.monotonic()
+		station.sync(expect=FINE, patience=60)
+		self.assertGreaterEqual(time.monotonic() - begin, 1)
+		station.grow(1)
+		self.proxy(station, lambda number, method, path: "503")
+		self.assertIn("503", station.sync(expect=LATER).stderr)
+
+	def test_a_run_says_nothing_secret(self):
+		station = self.station().grow(1)
+		with open(os.path.join(station.memory, "pairing"), encoding="utf-8") as file:
+			token = re.search("token = (.*)", file.read())[1]
+		self.assertEqual(os.stat(os.path.join(station.memory, "pairing")).st_mode & 0o777, 0o600)
+		for arguments in ((), ("--dry-run",), ("--status",)):
+			done = station.run(*arguments)
+			self.assertNotIn(token, done.stdout + done.stderr)
+
+	def test_a_dry_run_changes_nothing(self):
+		station = self.station().grow(1)
+		proxy = self.proxy(station)
+		said = station.sync("--dry-run", expect=FINE).stderr
+		self.assertIn(f"{station.seq} entries, 2 snippets", said)
+		self.assertEqual([method for method, _ in proxy.seen], ["GET"])
+		self.assertEqual(self.site.rows(station.id), [])
+
+	def test_two_runs_at_a_time_are_one(self):
+		station = self.station().grow(1)
+		proxy = self.proxy(station, lambda number, method, path: "delay")
+		first = threading.Thread(target=station.sync, kwargs={"expect": FINE})
+		first.start()
+		deadline = time.monotonic() + 30
+		while not proxy.seen and time.monotonic() < deadline:
+			time.sleep(0.005)
+		second = station.sync()
+		first.join()
+		self.assertIn(second.returncode, (FINE, LATER))
+		if second.returncode == LATER:
+			self.assertIn("another run", second.stderr)
+		self.assert_whole(station)
+
+	def test_the_status_tells_of_the_last_run(self):
+		station = self.station()
+		self.assertIn("never", station.run("--status", expect=FINE).stdout)
+		station.grow(1)
+		station.sync(expect=FINE)
+		self.assertIn("all is on the server", station.run("--status").stdout)
+		self.proxy(station, lambda number, method, path: "507")
+		station.sync(expect=LATER)
+		self.assertIn("disk is full", station.run("--status").stdout)
+
+
+class Answers(Sync):
+	def refused(self, harm, code=LATER, **more):
+		"""What a run says when every request meets this harm."""
+		station = self.station().grow(1)
+		self.proxy(station, lambda number, method, path: harm)
+		return station.sync(expect=code, **more).stderr
+
+	def test_a_login_page_is_no_answer(self):
+		self.assertIn("not by our server", self.refused("portal"))
+
+	def test_a_redirect_is_not_followed(self):
+		self.assertIn("answered 302, but not by our server", self.refused("redirect"))
+
+	def test_a_full_server_is_said_plainly_and_nothing_is_lost(self):
+		station = self.station().grow(1)
+		self.proxy(station, lambda number, method, path:
+			"507" if "/uploads" in path else None)
+		said = station.sync(expect=LATER).stderr
+		self.assertIn("disk is full", said)
+		self.assertEqual(station.files(), station.sounds)
+
+	def test_a_revoked_box_stops_and_says_how_to_go_on(self):
+		station = self.station().grow(1)
+		self.site.revoke()
+		proxy = self.proxy(station)
+		said = station.sync(expect=UNPAIRED, patience=60).stderr
+		self.assertIn("chalkbox pair", said)
+		self.assertEqual(len(proxy.seen), 1)
+		station.pair(self.site.server.url, self.site.code())
+		station.sync(expect=FINE)
+
+	def test_a_box_without_a_pairing_says_so(self):
+		station = self.station(pair=False).grow(1)
+		self.assertIn("chalkbox pair URL CODE", station.sync(expect=UNPAIRED).stderr)
+		self.assertEqual(station.run("--status").returncode, UNPAIRED)
+
+	def test_a_server_that_is_away_is_waited_for(self):
+		station = self.station().grow(1)
+		with socket.create_server(("127.0.0.1", 0)) as nobody:
+			port = nobody.getsockname()[1]
+		station.use(f"http://127.0.0.1:{port}", "0" * 64)
+		self.assertIn("chalkbox-sync: http://127.0.0.1", station.sync(expect=LATER).stderr)
+
+	def test_a_server_that_goes_silent_is_left(self):
+		station = self.station().grow(1)
+		with socket.create_server(("127.0.0.1", 0)) as mute:
+			station.use(f"http://127.0.0.1:{mute.getsockname()[1]}", "0" * 64)
+			begin = time.monotonic()
+			station.sync(expect=LATER)
+			self.assertLess(time.monotonic() - begin, 20)
+
+	def test_plain_http_to_another_machine_is_refused(self):
+		station = self.station(pair=False).grow(1)
+		said = station.pair("http://192.0.2.1:80", "WDJB-MJHT", expect=SOMEBODY).stderr
+		self.assertIn("https only", said)
+
+	def test_a_clock_far_off_is_no_hindrance(self):
+		station = self.station().grow(1)
+		wall = os.path.join(station.folder, "wall")
+		with open(wall, "w", encoding="ascii") as file:
+			file.write(f"{MORNING_NS // 2} 0 0\n")
+		said = station.sync(expect=FINE, env={"CHALKBOX_SIM_WALL": wall,
+			"CHALKBOX_SIM_CLOCK": f"{time.clock_gettime_ns(time.CLOCK_MONOTONIC)} 1"}).stderr
+		self.assertIn("clock is", said)
+		self.assert_whole(station)
+
+
+class FakeServer:
+	"""A server of another version: answers by a table {(method, path): (status, body)}."""
+
+	def __init__(self, answers):
+		self.answers, self.seen = answers, []
+		self.listener = socket.create_server(("127.0.0.1", 0), backlog=16)
+		self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+		threading.Thread(target=self._run, daemon=True).start()
+
+	def close(self):
+		self.listener.close()
+
+	def _run(self):
+		while True:
+			try:
+				client, _ = self.listener.accept()
+			except OSError:
+				return
+			with client, client.makefile("rb") as stream:
+				head = b""
+				while not head.endswith(b"\r\n\r\n"):
+					head += stream.readline() or b"\r\n\r\n"
+				length = re.search(rb"(?i)content-length: (\d+)", head)
+				body = stream.read(int(length[1])) if length else b""
+				method, path = head.decode().split(" ")[:2]
+				path = path.removeprefix("/api/v1").partition("?")[0]
+				self.seen.append((method, path, body))
+				status, said = self.answers.get((method, path), (404, {"error": "nothing"}))
+				text = said if isinstance(said, bytes) else json.dumps(said).encode()
+				client.sendall(f"HTTP/1.1 {status} X\r\nChalkbox-Server: 9.0\r\nConnection: close\r\n"
+					f"Content-Length: {len(text)}\r\n\r\n".encode() + text)
+
+
+class OtherVersions(Sync):
+	BOX = {"box": {"id": "0-1", "name": "x"}, "kept": 0, "time_ns": MORNING_NS, "config": "\"1\"",
+		"snippets": {"missing": []}, "news": {"deep": [1, 2]}}
+	CONFIG = {"scheme": None, "retention": {"days_on_box": 3}, "planned": []}
+
+	def met(self, answers, code, grow=1):
+		server = FakeServer(answers)
+		self.addCleanup(server.close)
+		station = self.station(pair=False).grow(grow)
+		station.use(server.url, "0" * 64)
+		return station, server, station.sync(expect=code).stderr
+
+	def test_a_server_without_our_paths_is_named_with_both_versions(self):
+		_, _, said = self.met({}, SOMEBODY)
+		self.assertIn("version 9.0", said)
+		self.assertIn("too old for the other", said)
+
+	def test_an_answer_that_lacks_what_is_needed_names_it(self):
+		box = {key: value for key, value in self.BOX.items() if key != "kept"}
+		_, _, said = self.met({("GET", "/box"): (200, box)}, SOMEBODY)
+		self.assertIn("lacks kept", said)
+
+	def test_an_older_server_keeps_what_it_knows_and_the_rest_is_said(self):
+		station, server, said = self.met({
+			("GET", "/box"): (200, self.BOX),
+			("POST", "/box/entries"): (200, {"kept": 3, "refused": [{"seq": 4,
+				"reason": "invalid: kind \"gone\" is not known"}]}),
+			("GET", "/box/config"): (200, self.CONFIG),
+			("POST", "/box/report"): (200, {})}, SOMEBODY)
+		self.assertIn("refuses entry 4", said)
+		self.assertIn("bring it up to date", said)
+		self.assertEqual(server.seen[-1][1], "/box/report") # the rest went on
+		self.assertEqual(station.files(), station.sounds)
+
+	def test_a_journal_older_than_what_the_server_has_is_not_mixed_in(self):
+		_, server, said = self.met({("GET", "/box"): (200, {**self.BOX, "kept": 10**9})}, SOMEBODY)
+		self.assertIn("older copy", said)
+		self.assertEqual(len(server.seen), 1)
+
+	def test_a_scheme_of_a_newer_server_is_refused_and_the_rest_goes_on(self):
+		station, server, said = self.met({
+			("GET", "/box"): (200, {**self.BOX, "kept": 18}),
+			("GET", "/box/config"): (200, {**self.CONFIG, "scheme": "[scheme 2]\n"}),
+			("POST", "/box/report"): (200, {})}, SOMEBODY)
+		self.assertIn("the scheme that came from the server", said)
+		self.assertFalse(os.path.exists(os.path.join(station.state, "site.scheme")))
+		self.assertEqual(server.seen[-1][1], "/box/report")
+
+
+class Rules(Sync):
+	def tearDown(self):
+		self.site.rules(scheme=None, days_on_box=14, days_on_server=365)
+
+	def test_the_scheme_comes_down_once(self):
+		self.site.rules(scheme=SITE_SCHEME)
+		station = self.station().grow(1)
+		station.sync(expect=FINE)
+		with open(os.path.join(station.state, "site.scheme"), encoding="utf-8") as file:
+			self.assertEqual(file.read(), SITE_SCHEME)
+		proxy = self.proxy(station)
+		station.sync(expect=FINE)
+		self.assertNotIn("/api/v1/box/config", [path for _, path in proxy.seen])
+		self.site.rules(scheme=None)
+		station.sync(expect=FINE)
+		self.assertFalse(os.path.exists(os.path.join(station.state, "site.scheme")))
+
+	def test_sound_leaves_the_box_when_the_server_has_it_and_the_rule_says_so(self):
+		self.site.rules(days_on_box=0)
+		station = self.station().grow(1)
+		station.sync(expect=FINE)
+		self.assertEqual(station.files(), {})
+		self.assertEqual(sorted(station.gone()), sorted(station.sounds))
+		station.sync(expect=FINE) # brings the entries that say so
+		self.assert_whole(station)
+		last = station.seq
+		station.sync(expect=FINE)
+		self.assertEqual(station.rows()[-1][0], station.rows()[-1][0])
+		self.assertGreater(len(station.rows()), last)
+
+	def test_sound_stays_for_as_many_days_as_the_site_says(self):
+		self.site.rules(days_on_box=3)
+		station = self.station().grow(1)
+		station.sync(expect=FINE)
+		self.assertEqual(station.files(), station.sounds)
+		path = os.path.join(station.memory, "confirmed")
+		with open(path, encoding="utf-8") as file:
+			journal, server_ns, seq = file.read().split()
+		for days, there in ((2.9, True), (3.1, False)):
+			with open(path, "w", encoding="utf-8") as file:
+				file.write(f"{journal} {int(server_ns) - int(days * DAY_S) * 10**9} {seq}\n")
+			station.sync(expect=FINE)
+			self.assertEqual(bool(station.files()), there)
+
+	def test_the_box_can_have_a_rule_of_its_own(self):
+		self.site.rules(days_on_box=0)
+		station = self.station(config="days_on_box = 30").grow(1)
+		station.sync(expect=FINE)
+		self.assertEqual(station.files(), station.sounds)
+
+	def test_sound_that_the_server_lost_does_not_leave_the_box(self):
+		"""It had the sound, and has it no more: its word of then counts for nothing."""
+		self.site.rules(days_on_box=30)
+		station = self.station().grow(1)
+		station.sync(expect=FINE)
+		lost = sorted(station.sounds)[0]
+		with self.site.server.stopped() as db:
+			sha256 = json.loads(db.execute("SELECT body FROM entry WHERE journal = ? AND seq = ?",
+				(station.id, lost)).fetchone()[0])["sha256"]
+			db.execute("DELETE FROM blob WHERE sha256 = ?", (sha256,))
+			db.execute("UPDATE site SET days_on_box = 0")
+		self.proxy(station, lambda number, method, path:
+			"507" if method == "POST" and "/uploads" in path else None)
+		station.sync(expect=LATER)
+		self.assertIn(lost, station.files())
+
+	def test_a_cut_off_observation_is_left_to_the_recorder(self):
+		self.site.rules(days_on_box=0)
+		station = self.station().grow(1)
+		with station.database() as db:
+			db.execute("DELETE FROM entry WHERE seq = ?", (station.seq,))
+		station.sync(expect=FINE)
+		self.assertEqual(station.files(), station.sounds)
+		self.assertEqual(station.gone(), {})
+
+
+class Pairing(Sync):
+	def test_a_code_works_once(self):
+		station, other = self.station(pair=False), self.station(pair=False)
+		code = self.site.code()
+		self.assertIn("paired with", station.pair(self.site.server.url, code).stderr)
+		self.assertIn("was used", other.pair(self.site.server.url, code, expect=SOMEBODY).stderr)
+		self.assertFalse(os.path.exists(os.path.join(other.memory, "pairing")))
+
+	def test_a_wrong_code_is_said(self):
+		station = self.station(pair=False)
+		said = station.pair(self.site.server.url, "BCDF-GHJK", expect=SOMEBODY).stderr
+		self.assertIn("does not know that code", said)
+
+	def test_a_file_on_the_boot_partition_pairs_and_is_consumed(self):
+		station = self.station(pair=False, config="boot_file = ./pair.txt").grow(1)
+		path = os.path.join(station.folder, "pair.txt")
+		with open(path, "wb") as file:
+			file.write(b"\xef\xbb\xbf# for room 4\r\nurl = " + self.site.server.url.encode()
+				+ b"/\r\ncode = " + self.site.code().lower().encode() + b"\r\n")
+		station.sync(expect=FINE)
+		self.assertFalse(os.path.exists(path))
+		self.assert_whole(station)
+
+	def test_a_broken_boot_file_is_named_with_its_line(self):
+		station = self.station(pair=False, config="boot_file = ./pair.txt").grow(1)
+		path = os.path.join(station.folder, "pair.txt")
+		with open(path, "w", encoding="utf-8") as file:
+			file.write("url=https://x\npassword=3\n")
+		self.assertIn("pair.txt:2: `password`", station.sync(expect=UNPAIRED).stderr)
+		self.assertTrue(os.path.exists(path))
+
+
+class OwnCertificate(Case):
+	"""A server with a key of its own: pinned at pairing, and nobody else after that."""
+
+	def serve(self, site, port):
+		"""Starts the site's server with TLS; what it says its key is."""
+		site.server.kill()
+		process = subprocess.Popen([os.path.join(BUILD, "chalkbox-server"), "--data",
+			site.server.data, "--listen", f"127.0.0.1:{port}"], stdout=subprocess.PIPE, text=True)
+		self.addCleanup(process.stdout.close)
+		self.addCleanup(process.wait)
+		self.addCleanup(process.kill)
+		for line in process.stdout:
+			found = re.search("sha256//[A-Za-z0-9+/=]+", line)
+			if found:
+				return process, found[0]
+		self.fail("the server said no key")
+
+	def test_the_key_is_pinned_and_no_other_is_taken(self):
+		first, second = Site(), Site()
+		self.addCleanup(first.close)
+		self.addCleanup(second.close)
+		station = Station()
+		self.addCleanup(station.close)
+		code, port = first.code(), first.server.port
+		url = f"https://127.0.0.1:{port}"
+		process, pin = self.serve(first, port)
+		short = "-".join(re.findall("....", base64.b64decode(pin[8:]).hex()[:16]))
+		wrong = station.pair(url, code, "--pin", "0000-0000-0000-0000", expect=SOMEBODY)
+		self.assertIn(f"has the key {short}", wrong.stderr)
+		said = station.pair(url, code, "--pin", short.upper()).stderr
+		self.assertIn(short, said)
+		self.assertIn(pin, said)
+		station.grow(1)
+		station.sync(expect=FINE)
+		process.kill()
+		process.wait()
+		self.serve(second, port)
+		self.assertIn("does not have the key", station.sync(expect=LATER).stderr)
+
+
+if __name__ == "__main__":
+	unittest.main()
