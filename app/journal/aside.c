@@ -105,12 +105,13 @@ int aside_move(int dir_fd, char ret_name[static ASIDE_NAME_CHARS])
 	return r;
 }
 
-int aside_resume(int dir_fd)
+int aside_resume(int dir_fd, char ret_name[static ASIDE_NAME_CHARS])
 {
-	char name[ASIDE_NAME_CHARS];
+	int r;
 
 	if (exists(dir_fd, "journal.db") || !exists(dir_fd, "journal.db-wal")) {
 		return 0;
 	}
-	return aside_move(dir_fd, name);
+	r = aside_move(dir_fd, ret_name);
+	return r < 0 ? r : 1;
 }

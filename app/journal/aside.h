@@ -17,8 +17,9 @@ int aside_move(int dir_fd, char ret_name[static ASIDE_NAME_CHARS]) MUST_CHECK;
 
 /*
  * Goes on with an aside_move() that a power cut interrupted: without it, the old
- * -wal would be taken for the new database's. 0 (nothing to do, too) or -errno.
+ * -wal would be taken for the new database's. 0 when there is nothing to do, 1
+ * with the name when there was, or -errno.
  */
-int aside_resume(int dir_fd) MUST_CHECK;
+int aside_resume(int dir_fd, char ret_name[static ASIDE_NAME_CHARS]) MUST_CHECK;
 
 #endif

@@ -23,6 +23,7 @@ static void say(struct check *check, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
+	sql_clean(text);
 	check->say(check->data, text);
 	if (check->findings < INT_MAX) {
 		check->findings++;

@@ -143,6 +143,7 @@ static int check_pages(sqlite3 *db, struct error *error)
 		return r;
 	}
 	if (strcmp(said, "ok") != 0) {
+		sql_clean(said);
 		r = error_set(error, -EUCLEAN, "SQLite's check found: %s", said);
 	}
 	free(said);

@@ -189,12 +189,14 @@ static int open_writing(struct journal *journal, struct error *error)
 {
 	char name[ASIDE_NAME_CHARS];
 	struct error damage;
+	bool resumed;
 	int r, aside;
 
-	r = aside_resume(journal->dir_fd);
+	r = aside_resume(journal->dir_fd, name);
 	if (r < 0) {
 		return error_set(error, r, "moving a damaged one out of the way: %s", strerror(-r));
 	}
+	resumed = r > 0;
 	r = make_file(journal, error);
 	if (r < 0) {
 		return r;
@@ -206,7 +208,13 @@ static int open_writing(struct journal *journal, struct error *error)
 	}
 	r = attach_writing(journal, error ? error : &damage);
 	if (r == 0) {
-		return file_sync_dir(journal->dir_fd);
+		r = file_sync_dir(journal->dir_fd);
+		if (r == 0 && resumed) {
+			return error_set(error, JOURNAL_E_SET_ASIDE,
+				"damaged: what was left of it is kept as %s-wal beside a new, "
+				"empty journal", name);
+		}
+		return r;
 	}
 	/* -EROFS: we could open it for writing just now, so the file says it wrongly. */
 	if (r != -EUCLEAN && r != -EROFS) {

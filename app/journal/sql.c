@@ -45,10 +45,23 @@ static int translate(sqlite3 *db, int result)
 	}
 }
 
+void sql_clean(char *text)
+{
+	for (; *text; text++) {
+		if (*text < ' ' || *text > '~') {
+			*text = '?';
+		}
+	}
+}
+
 int sql_fail(sqlite3 *db, int result, const char *doing, struct error *error)
 {
-	return error_set(error, translate(db, result), "%s: SQLite says \"%s\" (%d)", doing,
-		db ? sqlite3_errmsg(db) : sqlite3_errstr(result), result);
+	char said[256];
+
+	(void)snprintf(said, sizeof(said), "%s", db ? sqlite3_errmsg(db) : sqlite3_errstr(result));
+	sql_clean(said);
+	return error_set(error, translate(db, result), "%s: SQLite says \"%s\" (%d)", doing, said,
+		result);
 }
 
 int sql_run(sqlite3 *db, const char *sql, const char *doing, struct error *error)

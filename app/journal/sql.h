@@ -13,6 +13,12 @@
  */
 int sql_fail(sqlite3 *db, int result, const char *doing, struct error *error);
 
+/*
+ * Makes of @text what can be shown and sent on: SQLite quotes damaged names as
+ * they are, and these may be no UTF-8, or worse on a terminal.
+ */
+void sql_clean(char *text);
+
 /* Runs statements that give no rows. 0 or sql_fail(). */
 int sql_run(sqlite3 *db, const char *sql, const char *doing, struct error *error) MUST_CHECK;
 

@@ -859,6 +859,7 @@ static void somebody_elses_database_is_not_written_into(void **state)
 static void an_interrupted_setting_aside_is_gone_on_with(void **state)
 {
 	struct journal *journal = open_or_fail(JOURNAL_WRITE);
+	struct error error;
 	char *wal;
 	size_t n;
 
@@ -867,7 +868,9 @@ static void an_interrupted_setting_aside_is_gone_on_with(void **state)
 	journal_close(journal);
 	assert_int_equal(remove_all(dir), 0);
 	write_whole("journal.db-wal", wal, n); /* the database has its new name already */
-	journal = open_or_fail(JOURNAL_WRITE);
+	assert_int_equal(
+		journal_open(dir, JOURNAL_WRITE, &journal, &error), JOURNAL_E_SET_ASIDE);
+	assert_non_null(strstr(error.text, "journal.damaged-"));
 	assert_int_equal(journal_last(journal), 0);
 	append_or_fail(journal, 3);
 	journal_close(journal);
