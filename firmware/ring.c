@@ -42,6 +42,16 @@ void ring_free(struct ring *ring)
 
 int ring_reset(struct ring *ring, size_t frames)
 {
+	if (ring->frames && frames == ring->room) {
+		/* the same card again: no second ring beside the old one, not even for
+		   a moment, because the heap might not shrink by it again */
+		pthread_mutex_lock(&ring->lock);
+		explicit_bzero(ring->frames, ring->room * sizeof(*ring->frames));
+		ring->tail = ring->head;
+		ring->generation++;
+		pthread_mutex_unlock(&ring->lock);
+		return 0;
+	}
 	int16_t *fresh = calloc(frames, sizeof(*fresh));
 	if (!fresh) {
 		return -ENOMEM;
