@@ -5,7 +5,8 @@ unlike all others, so that the sound of another moment cannot pass for the right
 one. Events are pressed at clicks; what lies at the event's time in the decoded
 snippets is compared with what the card heard at that time.
 
-CHALKBOX_ALIGN_MIN: minutes (90), CHALKBOX_ALIGN_SPEED: how much faster (60).
+CHALKBOX_ALIGN_MIN: minutes (90), CHALKBOX_ALIGN_SPEED: how much faster (60),
+CHALKBOX_ALIGN_AT_ONCE: how many of the three at a time (3).
 """
 import array
 import concurrent.futures
@@ -17,7 +18,7 @@ import wave
 
 from harness import Box, Case, DEADLINE_S, MIC_STATES, find, noise, say
 
-AT_ONCE = int(os.environ.get("CHALKBOX_ALIGN_AT_ONCE", "2"))
+AT_ONCE = int(os.environ.get("CHALKBOX_ALIGN_AT_ONCE", "3"))
 MINUTES = float(os.environ.get("CHALKBOX_ALIGN_MIN", "90"))
 SPEED = float(os.environ.get("CHALKBOX_ALIGN_SPEED", "60"))
 RATE_HZ = 16000
