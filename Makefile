@@ -59,7 +59,7 @@ APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o press.o \
 	console.o draw.o tables.o canvas.o screen.o keys.o units.o csv.o sound.o speaker.o \
 	boardlink.o wiring.o pressscript.o terminal.o)
-FIRMWARE := firmware/box.o firmware/gpio$(GPIOD).o firmware/evdev.o \
+FIRMWARE := firmware/box.o firmware/panel.o firmware/sound.o firmware/report.o firmware/gpio$(GPIOD).o firmware/evdev.o \
 	firmware/simboard.o firmware/debounce.o firmware/contacts.o firmware/recorder.o \
 	firmware/microphone.o firmware/listener.o firmware/ring.o firmware/sampleclock.o \
 	firmware/loudness.o firmware/meter.o firmware/window.o firmware/keeper.o \

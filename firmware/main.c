@@ -5,6 +5,7 @@
  *     - box.[ch]          everything wired together; the loop
  *
  * - what is pressed
+ *     - panel.[ch]        buttons and lamps at work
  *     - buttons.h         the seam to contacts
  *     - gpio1.c gpio2.c   on GPIO lines (libgpiod 1.x and 2.x)
  *     - evdev.c           on USB keypads, clickers, pedals
@@ -14,6 +15,7 @@
  *     - recorder.[ch]     what they mean: entries, wishes for sound
  *
  * - what is heard
+ *     - sound.[ch]        everything about sound, put together
  *     - microphone.[ch]   the seam to ALSA
  *     - listener.[ch]     the one extra thread: microphone -> ring
  *     - ring.[ch]         the last minute, by frame
@@ -33,6 +35,7 @@
  *
  * - what is shown
  *     - lamps.[ch]        the grammar of the lamps, and the seam to them
+ *     - report.[ch]       words for the system's journal
  */
 #include "app/base/clock.h"
 #include "app/base/config.h"

@@ -232,6 +232,9 @@ static void lamps_close(void *self)
 static int lamps_set(void *self, size_t i, bool lit)
 {
 	struct simboard *board = self;
+	if (board->lamps[i].lit == lit) {
+		return 0; /* as everybody has been told */
+	}
 	board->lamps[i].lit = lit;
 	board->lamps[i].t_ns = clock_now_ns();
 	for (size_t client = 0; client < CLIENTS_MAX; client++) {
