@@ -1,0 +1,1061 @@
+"""
+The server as boxes meet it, and as somebody meets it who means it harm: pairing,
+entries, sound by tus, requests that are no requests, and a server that is killed.
+"""
+import base64
+import contextlib
+import hashlib
+import json
+import os
+import random
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import unittest
+import uuid
+
+from harness import BUILD, DEADLINE_S, ROOT, SLOW, Case, Failed
+from people import API, BoxSide, Client, Person, Server
+
+with open(os.path.join(ROOT, "app/scheme/default.scheme"), encoding="utf-8") as file:
+	SCHEME = file.read()
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = {"Content-Type": "application/offset+octet-stream"}
+LINES = {"Content-Type": "application/x-ndjson"}
+
+
+def sound(n, seed=1):
+	return random.Random(seed).randbytes(n)
+
+
+def sha256(data):
+	return hashlib.sha256(data).hexdigest()
+
+
+def metadata(journal, seq, digest, **more):
+	pairs = {"journal": journal, "seq": seq, "sha256": digest, **more}
+	return ",".join(f"{key} {base64.b64encode(str(value).encode()).decode()}"
+		for key, value in pairs.items())
+
+
+def until(condition, what, seconds=None):
+	"""Waits for a condition; what it returns."""
+	deadline = time.monotonic() + (seconds or DEADLINE_S)
+	while True:
+		found = condition()
+		if found:
+			return found
+		if time.monotonic() > deadline:
+			raise Failed(f"waited in vain for {what}")
+		time.sleep(0.01)
+
+
+class BoxCase(Case):
+	"""A server with an administrator and a coach, for a class of tests."""
+	arguments = ()
+
+	@classmethod
+	def setUpClass(cls):
+		super().setUpClass()
+		cls.server = Server(arguments=["--plain", "--behind-proxy", *cls.arguments])
+		cls.addClassCleanup(cls.server.close)
+		cls.server.start()
+		cls.admin = Person(cls.server)
+		cls.admin.join(cls.server.link)
+		cls.coach = cls.admin.invite("Coach", "coach")
+
+	@classmethod
+	def tearDownClass(cls):
+		if cls.server.process:
+			cls.server.stop()
+		cls.server.check_log()
+		super().tearDownClass()
+
+	def box(self, **more):
+		return BoxSide(self.server, self.coach, **more)
+
+	def box_with(self, *sounds):
+		"""A box whose journal is on the server, with a snippet for each sound; the seqs."""
+		box = self.box()
+		box.add_boot()
+		_, seqs = box.add_lesson(SCHEME, 10**9, sounds=[(i * 10**9, (i + 1) * 10**9, data)
+			for i, data in enumerate(sounds)], end_ns=60 * 10**9)
+		box.bring()
+		return box, seqs
+
+	def look(self, box):
+		return box.request("GET", f"/box?journal={box.journal_id}").json
+
+	def send_lines(self, box, lines, journal=None, headers=LINES):
+		body = lines if isinstance(lines, bytes) else "".join(json.dumps(line) + "\n"
+			for line in lines).encode()
+		return box.request("POST", f"/box/entries?journal={journal or box.journal_id}", body,
+			headers)
+
+
+class Pairing(BoxCase):
+	def pair(self, code, name="box", address="192.0.2.1"):
+		return Client(self.server).send("POST", API + "/pair",
+			json.dumps({"code": code, "name": name}).encode(),
+			{"Content-Type": "application/json", "X-Forwarded-For": address})
+
+	def test_a_code_pairs_one_box_and_is_used_up(self):
+		code = self.coach.post("/boxes", {}).json["code"]
+		first = self.pair(code)
+		self.assertEqual(first.status, 201)
+		self.assertRegex(first.json["token"], "^[0-9a-f]{64}$")
+		again = self.pair(code)
+		self.assertEqual((again.status, again.error), (410, "code-used"))
+
+	def test_a_code_may_be_typed_in_small_letters_without_its_dash(self):
+		code = self.coach.post("/boxes", {}).json["code"]
+		self.assertRegex(code, "^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$")
+		self.assertEqual(self.pair(" " + code.lower().replace("-", "")).status, 201)
+
+	def test_a_wrong_code_is_refused_and_too_many_have_to_wait(self):
+		address = "192.0.2.77"
+		seen = [self.pair("BBBB-BBBB", address=address) for _ in range(8)]
+		self.assertEqual([answer.error for answer in seen[:5]], ["wrong-code"] * 5)
+		self.assertEqual(seen[-1].error, "too-many")
+		self.assertGreater(int(seen[-1].headers["Retry-After"]), 0)
+		# the right one has to wait too: guessing must not pay
+		code = self.coach.post("/boxes", {}).json["code"]
+		self.assertEqual(self.pair(code, address=address).status, 429)
+		self.assertEqual(self.pair(code, address="192.0.2.78").status, 201)
+
+	def test_a_code_lives_ten_minutes(self):
+		code = self.coach.post("/boxes", {}).json["code"]
+		with self.server.stopped() as database:
+			database.execute("UPDATE pairing SET expires_ns = expires_ns - 601000000000")
+		gone = self.pair(code, address="192.0.2.2")
+		self.assertEqual((gone.status, gone.error), (410, "code-used"))
+
+	def test_of_codes_and_tokens_only_hashes_are_on_the_disk(self):
+		code = self.coach.post("/boxes", {}).json["code"]
+		token = self.pair(code).json["token"]
+		for folder, _, names in os.walk(self.server.data):
+			for name in names:
+				with open(os.path.join(folder, name), "rb") as kept:
+					data = kept.read()
+				self.assertNotIn(token.encode(), data, name)
+				self.assertNotIn(code.encode(), data, name)
+
+	def test_a_name_that_no_screen_can_show_is_refused(self):
+		for name in ("", "a\nb", "x" * 65, " padded"):
+			answer = self.pair("BBBB-BBBB", name=name, address="192.0.2.3")
+			self.assertEqual((answer.status, answer.error), (400, "name"), name)
+
+	def test_a_revoked_box_has_to_pair_anew(self):
+		box, _ = self.box_with()
+		self.assertEqual(self.coach.patch(f"/boxes/{box.id}", {"revoked": True}).status, 200)
+		for method, path in (("GET", f"/box?journal={box.journal_id}"), ("GET", "/box/config"),
+				("POST", f"/box/entries?journal={box.journal_id}"), ("POST", "/uploads")):
+			answer = box.request(method, path, headers=TUS)
+			self.assertEqual((answer.status, answer.error), (401, "unpaired"), path)
+
+	def test_a_token_that_is_none_is_refused(self):
+		for said in (None, "", "Bearer", "Bearer 0", "Bearer " + "0" * 64, "Basic " + "0" * 64,
+				"Bearer " + "G" * 64, "Bearer " + "0" * 65):
+			answer = Client(self.server).send("GET", API + "/box/config",
+				headers={"Authorization": said} if said is not None else {})
+			self.assertEqual((answer.status, answer.error), (401, "unpaired"), said)
+
+	def test_people_see_what_the_box_reports(self):
+		box = self.box(name="Room 7")
+		now_ns = time.time_ns()
+		answer = box.request("POST", "/box/report", json.dumps({"version": "1.2.3",
+			"time_ns": now_ns + 7_000_000_000, "free_bytes": 1000, "state_bytes": 10,
+			"faults": ["microphone lost"], "unsent_entries": 3, "unsent_snippets": 2}).encode(),
+			{"Content-Type": "application/json"})
+		self.assertEqual(answer.status, 200)
+		self.assertLessEqual(answer.json["received_ns"], answer.json["sent_ns"])
+		seen = [row for row in self.coach.get("/boxes").json["boxes"] if row["id"] == box.id][0]
+		self.assertEqual((seen["name"], seen["version"], seen["free_bytes"], seen["faults"],
+			seen["unsent_entries"], seen["unsent_snippets"]),
+			("Room 7", "1.2.3", 1000, ["microphone lost"], 3, 2))
+		self.assertAlmostEqual(seen["clock_error_ms"], 7000, delta=1000 * SLOW)
+		self.assertRegex(seen["last_heard"], r"^\d{4}-\d\d-\d\dT[\d:.]+Z$")
+
+	def test_a_report_that_is_none_is_refused(self):
+		box = self.box()
+		for report in ({"free_bytes": -1}, {"free_bytes": 1.5}, {"faults": "x"},
+				{"faults": ["x"] * 17}, {"faults": ["x" * 201]}, {"version": "v" * 32}):
+			answer = box.request("POST", "/box/report", json.dumps(report).encode(),
+				{"Content-Type": "application/json"})
+			self.assertEqual((answer.status, answer.error), (400, "report"), report)
+
+	def test_other_coaches_neither_see_nor_change_a_box(self):
+		box = self.box()
+		other = self.admin.invite("Other coach", "coach")
+		self.assertNotIn(box.id, [row["id"] for row in other.get("/boxes").json["boxes"]])
+		for change in ({"name": "mine"}, {"revoked": True}, {}):
+			self.assertEqual(other.patch(f"/boxes/{box.id}", change).status, 404)
+		self.assertIn(box.id, [row["id"] for row in self.admin.get("/boxes").json["boxes"]])
+		self.assertEqual(self.admin.patch(f"/boxes/{box.id}", {"coach": other.id}).status, 200)
+		self.assertIn(box.id, [row["id"] for row in other.get("/boxes").json["boxes"]])
+
+
+class Configuration(BoxCase):
+	def test_it_comes_down_once_and_then_only_when_it_changed(self):
+		box = self.box()
+		first = box.request("GET", "/box/config")
+		self.assertEqual(first.status, 200)
+		self.assertEqual(set(first.json), {"scheme", "retention", "planned"})
+		etag = first.headers["ETag"]
+		self.assertEqual(self.look(box)["config"], etag)
+		again = box.request("GET", "/box/config", headers={"If-None-Match": etag})
+		self.assertEqual((again.status, again.body), (304, b""))
+		self.assertEqual(self.admin.put("/site", {"scheme": SCHEME, "days_on_box": 3,
+			"days_on_server": 90}).status, 200)
+		changed = box.request("GET", "/box/config", headers={"If-None-Match": etag})
+		self.assertEqual(changed.status, 200)
+		self.assertEqual(changed.json["retention"]["days_on_box"], 3)
+		self.assertEqual(changed.json["scheme"], SCHEME)
+
+
+class Entries(BoxCase):
+	def start(self, n=5):
+		"""A box with n entries kept."""
+		box = self.box()
+		box.add_boot()
+		for i in range(n - 1):
+			box.add("press", i, code="questioning")
+		self.assertEqual(self.send_lines(box, box.entries).json, {"kept": n, "refused": []})
+		return box
+
+	def test_an_unknown_journal_is_known_from_now_on(self):
+		box = self.box()
+		seen = self.look(box)
+		self.assertEqual((seen["kept"], seen["snippets"]), (0, {"missing": []}))
+		self.assertEqual(seen["box"], {"id": box.id, "name": "box"})
+		self.assertAlmostEqual(seen["time_ns"], time.time_ns(), delta=10**10 * SLOW)
+
+	def test_what_was_sent_before_is_kept_and_not_doubled(self):
+		box = self.start()
+		again = self.send_lines(box, box.entries)
+		self.assertEqual(again.json, {"kept": 5, "refused": []})
+		with self.server.database() as database:
+			self.assertEqual(database.execute("SELECT COUNT(*) FROM entry WHERE journal = ?",
+				(box.journal_id,)).fetchone(), (5,))
+
+	def test_every_field_comes_out_as_it_went_in(self):
+		box, _ = self.box_with(sound(100))
+		with self.server.database() as database:
+			rows = database.execute("SELECT seq, boot, t_ns, observation, code, ref, value, body"
+				" FROM entry WHERE journal = ? ORDER BY seq", (box.journal_id,)).fetchall()
+		for row, sent in zip(rows, box.entries, strict=True):
+			self.assertEqual(row[:7], (sent["seq"], sent["boot"], sent["t_ns"],
+				sent.get("observation", 0), sent.get("code", ""), sent.get("ref", 0),
+				sent.get("value", 0)))
+			self.assertEqual(json.loads(row[7] or "{}"), sent.get("body", {}))
+
+	def test_an_entry_with_other_content_is_refused_and_changes_nothing(self):
+		box = self.start()
+		for change in ({"t_ns": 77}, {"code": "transition"}, {"body": {"cause": "x"}}):
+			answer = self.send_lines(box, [{**box.entries[2], **change}])
+			self.assertEqual(answer.json, {"kept": 5,
+				"refused": [{"seq": 3, "reason": "differs"}]})
+		self.assertEqual(self.send_lines(box, box.entries).json["refused"], [])
+
+	def test_the_order_of_a_bodys_members_is_no_difference(self):
+		box = self.box()
+		box.add_boot()
+		self.send_lines(box, box.entries)
+		turned = dict(box.entries[0], body=dict(reversed(box.entries[0]["body"].items())))
+		self.assertEqual(self.send_lines(box, [turned]).json, {"kept": 1, "refused": []})
+
+	def test_a_hole_is_refused(self):
+		box = self.start()
+		box.add("press", 1, code="questioning")
+		beyond = box.add("press", 2, code="questioning")
+		answer = self.send_lines(box, box.entries[-1:])
+		self.assertEqual(answer.json, {"kept": 5, "refused": [{"seq": beyond, "reason": "hole"}]})
+		self.assertEqual(self.send_lines(box, box.entries[-2:]).json["kept"], 7)
+
+	def test_an_entry_that_breaks_its_rules_is_refused_with_the_reason(self):
+		box = self.start()
+		for wrong, why in (({"kind": "dance"}, "kind"), ({"code": ""}, "code"),
+				({"code": "x" * 32}, "code"), ({"t_ns": -1}, "t_ns"), ({"t_ns": "1"}, "t_ns"),
+				({"t_ns": 1.5}, "t_ns"), ({"boot": 9}, "boot"), ({"ref": 1}, "ref"),
+				({"observation": 8}, "observation"), ({"value": 2}, "value"),
+				({"body": [1]}, "body"), ({"body": "x"}, "body"), ({"t_ns": None}, "t_ns")):
+			line = {"seq": 6, "boot": 1, "t_ns": 1, "kind": "press", "code": "questioning", **wrong}
+			answer = self.send_lines(box, [line])
+			self.assertEqual((answer.status, answer.json["kept"]), (200, 5), wrong)
+			reason = answer.json["refused"][0]["reason"]
+			self.assertTrue(reason.startswith("invalid: ") and why in reason, (wrong, reason))
+
+	def test_what_comes_before_a_wrong_one_is_kept_and_what_follows_is_not(self):
+		box = self.start(2)
+		lines = [{"seq": seq, "boot": 1, "t_ns": 1, "kind": "press", "code": "questioning"}
+			for seq in (3, 4, 5, 6)]
+		lines[2]["code"] = "Not A Word"
+		answer = self.send_lines(box, lines).json
+		self.assertEqual(answer["kept"], 4)
+		self.assertEqual([(one["seq"], one["reason"][:7]) for one in answer["refused"]],
+			[(5, "invalid"), (6, "hole")])
+
+	def test_a_batch_is_limited(self):
+		box = self.box()
+		box.add_boot()
+		for i in range(500):
+			box.add("press", i, code="questioning")
+		answer = self.send_lines(box, box.entries)
+		self.assertEqual((answer.status, answer.error), (413, "too-many"))
+		self.assertEqual(self.send_lines(box, box.entries[:500]).json["kept"], 500)
+		answer = self.send_lines(box, b"\n" * (256 * 1024 + 1))
+		self.assertEqual((answer.status, answer.error), (413, "too-big"))
+		self.assertEqual(self.send_lines(box, b"\n" * (256 * 1024)).json["kept"], 500)
+
+	def test_lines_that_are_no_entries_are_refused_whole(self):
+		box = self.start()
+		good = json.dumps(dict(box.entries[0])).encode()
+		for wrong in (b"{", b"[]", b"1", b"null", b'{"seq":0}', b'{"seq":-1}', b'{"seq":"1"}',
+				b'{"seq":1,"seq":2}', b'{"seq":6,"code":"\xff"}', b'{"seq":6,"code":"\\u0000"}',
+				b'{"seq":6,"code":"\\ud800"}', b'{"seq":99999999999999999999}', b"\x00",
+				b'{"seq":6,"body":' + b'{"a":' * 40 + b"1" + b"}" * 41,
+				b"[" * 100000):
+			answer = self.send_lines(box, good + b"\n" + wrong + b"\n")
+			self.assertEqual((answer.status, answer.error), (400, "lines"), wrong[:60])
+			self.assertIn("ine 2", answer.json["message"])
+		self.assertEqual(self.look(box)["kept"], 5)
+
+	def test_the_type_and_the_journal_must_be_named(self):
+		box = self.box()
+		for headers in ({}, {"Content-Type": "application/json"}):
+			answer = self.send_lines(box, b"", headers=headers)
+			self.assertEqual((answer.status, answer.error), (415, "type"))
+		for journal in ("", "x", str(uuid.uuid4()).upper(), "%00", "%ff", "a" * 2000):
+			answer = self.send_lines(box, b"", journal=journal or "&")
+			self.assertEqual((answer.status, answer.error), (400, "journal"), journal)
+
+	def test_a_journal_is_its_boxs_alone(self):
+		box = self.start()
+		other = BoxSide(self.server, self.admin)
+		answer = self.send_lines(other, box.entries, journal=box.journal_id)
+		self.assertEqual((answer.status, answer.error), (409, "not-yours"))
+		answer = other.request("GET", f"/box?journal={box.journal_id}")
+		self.assertEqual((answer.status, answer.error), (409, "not-yours"))
+
+	def test_a_box_paired_anew_takes_its_journal_along(self):
+		box = self.start()
+		anew = self.box()
+		anew.journal_id = box.journal_id
+		self.assertEqual(self.look(anew)["kept"], 5)
+		self.assertEqual(box.request("GET", f"/box?journal={box.journal_id}").status, 200)
+		# and to another coach only once the earlier pairing is over
+		other = BoxSide(self.server, self.admin)
+		other.journal_id = box.journal_id
+		self.assertEqual(other.request("GET", f"/box?journal={box.journal_id}").status, 409)
+		self.coach.patch(f"/boxes/{box.id}", {"revoked": True})
+		self.assertEqual(other.request("GET", f"/box?journal={box.journal_id}").status, 200)
+
+	def test_a_batch_that_came_is_there_after_a_kill(self):
+		box = self.start(100)
+		self.server.kill()
+		self.server.start()
+		self.assertEqual(self.look(box)["kept"], 100)
+		self.assertEqual(self.send_lines(box, box.entries).json, {"kept": 100, "refused": []})
+
+
+class Uploads(BoxCase):
+	def create(self, box, seq, data, body=None, **headers):
+		sent = {**TUS, "Upload-Length": str(len(data)),
+			"Upload-Metadata": metadata(box.journal_id, seq, sha256(data))}
+		if body is not None:
+			sent.update(BYTES)
+		sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+		return box.request("POST", "/uploads", body,
+			{name: value for name, value in sent.items() if value is not None})
+
+	def place(self, answer):
+		self.assertEqual(answer.status, 201)
+		self.assertRegex(answer.headers["Location"], "^/api/v1/uploads/[0-9a-f-]{36}$")
+		return answer.headers["Location"].removeprefix(API)
+
+	def patch(self, box, place, offset, data, **headers):
+		sent = {**TUS, **BYTES, "Upload-Offset": str(offset)}
+		sent.update({name.replace("_", "-"): value for name, value in headers.items()})
+		return box.request("PATCH", place, data,
+			{name: value for name, value in sent.items() if value is not None})
+
+	def head(self, box, place):
+		return box.request("HEAD", place, headers=TUS)
+
+	def offset(self, box, place):
+		answer = self.head(box, place)
+		return int(answer.headers["Upload-Offset"]) if answer.status == 200 else answer.status
+
+	def kept(self, data):
+		return sha256(data) in self.server.blobs()
+
+	# --- every request ---
+
+	def test_options_say_what_is_spoken(self):
+		answer = Client(self.server).send("OPTIONS", API + "/uploads")
+		self.assertEqual((answer.status, answer.headers["Tus-Version"]), (204, "1.0.0"))
+		self.assertEqual(set(answer.headers["Tus-Extension"].split(",")),
+			{"creation", "creation-with-upload", "termination", "expiration"})
+		self.assertGreater(int(answer.headers["Tus-Max-Size"]), 1 << 20)
+
+	def test_a_wrong_version_is_told_the_right_one(self):
+		data = sound(10)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		for version in (None, "0.2.2", "1.0.1", ""):
+			headers = {"Tus-Resumable": version} if version is not None else {}
+			for method, path, more in (("POST", "/uploads", {"Upload-Length": "10"}),
+					("HEAD", place, {}), ("PATCH", place, {**BYTES, "Upload-Offset": "0"}),
+					("DELETE", place, {})):
+				answer = box.request(method, path, b"x" if method == "PATCH" else None,
+					{**headers, **more})
+				self.assertEqual((answer.status, answer.headers["Tus-Version"]), (412, "1.0.0"))
+		self.assertEqual(self.offset(box, place), 0)
+
+	def test_every_answer_names_the_version(self):
+		data = sound(10)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		for method, path, headers in (("POST", "/uploads", TUS), ("HEAD", place, TUS),
+				("HEAD", f"/uploads/{uuid.uuid4()}", TUS), ("PATCH", place, TUS),
+				("DELETE", place, TUS), ("DELETE", place, TUS), ("POST", "/uploads", {})):
+			answer = box.request(method, path, headers=headers)
+			self.assertEqual(answer.headers["Tus-Resumable"], "1.0.0", (method, path))
+
+	# --- creation ---
+
+	def test_creation_gives_a_relative_place_and_an_end(self):
+		data = sound(1000)
+		box, (seq,) = self.box_with(data)
+		answer = self.create(box, seq, data)
+		self.place(answer)
+		self.assertRegex(answer.headers["Upload-Expires"],
+			r"^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$")
+		self.assertEqual(answer.body, b"")
+
+	def test_a_length_that_is_none_or_too_much_is_refused(self):
+		data = sound(10)
+		box, (seq,) = self.box_with(data)
+		for length in (None, "", "0", "-1", "+1", "1.0", "0x10", "1 0", "9" * 30):
+			answer = self.create(box, seq, data, Upload_Length=length)
+			self.assertEqual((answer.status, answer.error), (400, "length"), length)
+		most = Client(self.server).send("OPTIONS", API + "/uploads").headers["Tus-Max-Size"]
+		answer = self.create(box, seq, data, Upload_Length=str(int(most) + 1))
+		self.assertEqual((answer.status, answer.error), (413, "too-big"))
+
+	def test_metadata_that_names_no_sound_is_refused(self):
+		data = sound(10)
+		box, (seq,) = self.box_with(data)
+		good = metadata(box.journal_id, seq, sha256(data))
+		for wrong in (None, "", ",", "journal", "seq MQ==", good + "," + good, good + ",\u00e4 MQ==",
+				good.replace("seq ", "seq !"), metadata("x", seq, sha256(data)),
+				metadata(box.journal_id, "0", sha256(data)),
+				metadata(box.journal_id, seq, sha256(data).upper()),
+				metadata(box.journal_id, seq, "../../../../etc/passwd")):
+			answer = self.create(box, seq, data, Upload_Metadata=wrong)
+			self.assertEqual((answer.status, answer.error), (400, "metadata"), wrong)
+
+	def test_metadata_of_others_is_passed_over(self):
+		data = sound(10)
+		box, (seq,) = self.box_with(data)
+		self.place(self.create(box, seq, data, Upload_Metadata=metadata(box.journal_id, seq,
+			sha256(data), filename="a b.opus") + ", empty"))
+
+	def test_sound_without_its_entry_is_refused(self):
+		data = sound(10)
+		box, (seq,) = self.box_with(data)
+		other, _ = self.box_with(sound(11, 2))
+		answer = self.create(box, seq + 1, data)
+		self.assertEqual((answer.status, answer.error), (409, "no-such-snippet"))
+		answer = box.request("POST", "/uploads", headers={**TUS, "Upload-Length": "10",
+			"Upload-Metadata": metadata(other.journal_id, seq, sha256(data))})
+		self.assertEqual((answer.status, answer.error), (409, "no-such-snippet"))
+
+	def test_sound_that_is_not_the_entrys_is_refused(self):
+		data = sound(10)
+		box, (seq,) = self.box_with(data)
+		for wrong in (sound(10, 2), data + b"x"):
+			answer = self.create(box, seq, wrong)
+			self.assertEqual((answer.status, answer.error), (409, "differs"))
+		answer = self.create(box, seq, data, Upload_Length="11")
+		self.assertEqual((answer.status, answer.error), (409, "differs"))
+
+	def test_sound_that_is_kept_need_not_come_again(self):
+		data = sound(5000, 3)
+		box, (seq,) = self.box_with(data)
+		self.assertEqual(self.create(box, seq, data, data).status, 201)
+		for body in (None, data):
+			answer = self.create(box, seq, data, body)
+			self.assertEqual((answer.status, answer.headers["Chalkbox-Kept"]), (200, sha256(data)))
+			self.assertIsNone(answer.headers["Location"])
+
+	def test_creation_can_bring_all_of_it(self):
+		data = sound(100_000, 4)
+		box, (seq,) = self.box_with(data)
+		answer = self.create(box, seq, data, data)
+		place = self.place(answer)
+		self.assertEqual(answer.headers["Upload-Offset"], str(len(data)))
+		self.assertTrue(self.kept(data))
+		self.assertEqual(self.look(box)["snippets"]["missing"], [])
+		self.assertEqual(self.offset(box, place), len(data))
+
+	def test_creation_can_bring_some_of_it(self):
+		data = sound(100_000, 5)
+		box, (seq,) = self.box_with(data)
+		answer = self.create(box, seq, data, data[:30_000])
+		place = self.place(answer)
+		self.assertEqual(answer.headers["Upload-Offset"], "30000")
+		self.assertEqual(self.look(box)["snippets"]["missing"], [seq])
+		answer = self.patch(box, place, 30_000, data[30_000:])
+		self.assertEqual((answer.status, answer.headers["Upload-Offset"]), (204, "100000"))
+		self.assertTrue(self.kept(data))
+
+	def test_a_later_creation_ends_an_earlier_one_of_the_same_snippet(self):
+		data = sound(100, 6)
+		box, (seq,) = self.box_with(data)
+		first = self.place(self.create(box, seq, data, data[:50]))
+		second = self.place(self.create(box, seq, data))
+		self.assertEqual((self.offset(box, first), self.offset(box, second)), (404, 0))
+		self.assertFalse(os.path.exists(os.path.join(self.server.data, first.lstrip("/"))))
+
+	# --- going on ---
+
+	def test_head_tells_where_it_stands(self):
+		data = sound(100, 7)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		self.patch(box, place, 0, data[:40])
+		answer = self.head(box, place)
+		self.assertEqual((answer.status, answer.headers["Upload-Offset"],
+			answer.headers["Upload-Length"], answer.headers["Cache-Control"], answer.body),
+			(200, "40", "100", "no-store", b""))
+		self.assertEqual(answer.headers["Upload-Metadata"],
+			metadata(box.journal_id, seq, sha256(data)))
+
+	def test_what_is_unknown_is_not_found(self):
+		box = self.box()
+		for place in (f"/uploads/{uuid.uuid4()}", "/uploads/x", "/uploads/" + "a" * 900):
+			for method in ("HEAD", "PATCH", "DELETE"):
+				answer = box.request(method, place, None, {**TUS, **BYTES, "Upload-Offset": "0"})
+				self.assertEqual(answer.status, 404, (method, place))
+
+	def test_a_wrong_offset_is_a_conflict(self):
+		data = sound(100, 8)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		self.assertEqual(self.patch(box, place, 0, data[:40]).headers["Upload-Offset"], "40")
+		for offset in (0, 39, 41, 100, 101):
+			answer = self.patch(box, place, offset, data[offset:] or b"x")
+			self.assertEqual((answer.status, answer.error), (409, "offset"))
+		for offset in (None, "", "-1", "4O"):
+			answer = self.patch(box, place, 0, b"x", Upload_Offset=offset)
+			self.assertEqual((answer.status, answer.error), (400, "offset"))
+		self.assertEqual(self.offset(box, place), 40)
+
+	def test_bytes_of_another_type_are_refused(self):
+		data = sound(100, 9)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		for kind in (None, "application/octet-stream", "text/plain"):
+			answer = self.patch(box, place, 0, data, Content_Type=kind)
+			self.assertEqual((answer.status, answer.error), (415, "type"))
+			self.assertEqual(self.create(box, seq, data, data, Content_Type=kind).status, 415)
+		self.assertEqual(self.offset(box, place), 0)
+
+	def test_more_than_was_said_is_refused(self):
+		data = sound(100, 10)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		self.assertEqual(self.patch(box, place, 0, data + b"x").status, 413)
+		self.assertEqual(self.create(box, seq, data, data + b"x").status, 413)
+		self.assertFalse(self.kept(data))
+
+	def test_pieces_of_any_size_make_the_whole(self):
+		data = sound(3000, 11)
+		box, (seq,) = self.box_with(data)
+		place, at, dice = self.place(self.create(box, seq, data)), 0, random.Random(1)
+		while at < len(data):
+			piece = data[at:at + dice.choice((1, 7, 300, 999))]
+			answer = self.patch(box, place, at, piece)
+			at += len(piece)
+			self.assertEqual((answer.status, answer.headers["Upload-Offset"]), (204, str(at)))
+			self.assertIsNotNone(answer.headers["Upload-Expires"])
+		self.assertTrue(self.kept(data))
+		# and after the end there is nothing to add
+		self.assertEqual(self.patch(box, place, at, b"x").status, 409)
+
+	def test_nothing_is_kept_before_the_whole_is_there(self):
+		data = sound(100, 12)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		self.patch(box, place, 0, data[:99])
+		self.assertFalse(self.kept(data))
+		self.assertEqual(self.look(box)["snippets"]["missing"], [seq])
+
+	def test_a_wrong_hash_is_refused_and_the_upload_gone(self):
+		data = sound(100, 13)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		self.patch(box, place, 0, data[:50])
+		answer = self.patch(box, place, 50, b"x" * 50)
+		self.assertEqual((answer.status, answer.error), (460, "wrong-hash"))
+		self.assertEqual(self.offset(box, place), 404)
+		self.assertEqual(self.create(box, seq, data, b"y" * 100).status, 460)
+		self.assertFalse(self.kept(data))
+		self.assertEqual(self.create(box, seq, data, data).status, 201)
+
+	def test_chunked_bytes_are_taken_too(self):
+		data = sound(70_000, 14)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		answer = self.patch(box, place, 0, iter([data[:1], data[1:40_000], data[40_000:]]))
+		self.assertEqual((answer.status, answer.headers["Upload-Offset"]), (204, str(len(data))))
+
+	def test_an_upload_is_its_boxs_alone(self):
+		data = sound(100, 15)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		other = self.box()
+		self.assertEqual(self.offset(other, place), 404)
+		self.assertEqual(self.patch(other, place, 0, data).status, 404)
+		self.assertEqual(other.request("DELETE", place, headers=TUS).status, 404)
+		self.assertEqual(self.offset(box, place), 0)
+
+	# --- cuts ---
+
+	def cut(self, box, place, length, data):
+		"""Sends a PATCH that says @length and breaks off after the data; its socket."""
+		link = socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S)
+		link.sendall((f"PATCH {API}{place} HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\n"
+			f"Authorization: Bearer {box.token}\r\nUpload-Offset: 0\r\n"
+			"Content-Type: application/offset+octet-stream\r\n"
+			f"Content-Length: {length}\r\n\r\n").encode() + data)
+		return link
+
+	def test_what_came_before_a_cut_is_kept(self):
+		data = sound(200_000, 16)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		self.cut(box, place, len(data), data[:150_000]).close()
+		until(lambda: self.offset(box, place) == 150_000, "the bytes before the cut")
+		self.assertEqual(self.patch(box, place, 150_000, data[150_000:]).status, 204)
+		self.assertTrue(self.kept(data))
+
+	def test_a_new_request_takes_over_from_one_that_hangs(self):
+		data = sound(200_000, 17)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data))
+		hanging = self.cut(box, place, len(data), data[:100_000])
+		self.addCleanup(hanging.close)
+		until(lambda: self.offset(box, place) == 100_000, "the bytes before the stop")
+		self.assertEqual(self.patch(box, place, 100_000, data[100_000:]).status, 204)
+		self.assertTrue(self.kept(data))
+		with contextlib.suppress(OSError):
+			hanging.sendall(data[100_000:])
+		self.assertTrue(self.kept(data))
+		self.assertEqual(self.offset(box, place), len(data))
+
+	def test_a_creation_that_is_cut_leaves_nothing(self):
+		data = sound(200_000, 18)
+		box, (seq,) = self.box_with(data)
+		before = set(os.listdir(os.path.join(self.server.data, "uploads")))
+		link = socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S)
+		link.sendall((f"POST {API}/uploads HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\n"
+			f"Authorization: Bearer {box.token}\r\nUpload-Length: {len(data)}\r\n"
+			f"Upload-Metadata: {metadata(box.journal_id, seq, sha256(data))}\r\n"
+			"Content-Type: application/offset+octet-stream\r\n"
+			f"Content-Length: {len(data)}\r\n\r\n").encode() + data[:1000])
+		until(lambda: set(os.listdir(os.path.join(self.server.data, "uploads"))) - before,
+			"the upload's file")
+		link.close()
+		until(lambda: not set(os.listdir(os.path.join(self.server.data, "uploads"))) - before,
+			"its end")
+
+	# --- ends ---
+
+	def test_an_upload_can_be_ended(self):
+		data = sound(100, 19)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data, data[:50]))
+		self.assertEqual(box.request("DELETE", place, headers=TUS).status, 204)
+		for method in ("HEAD", "DELETE"):
+			self.assertEqual(box.request(method, place, headers=TUS).status, 404)
+		self.assertEqual(self.patch(box, place, 50, data[50:]).status, 404)
+
+	def test_bytes_that_all_came_before_a_kill_are_looked_at_when_asked(self):
+		data = sound(1000, 20)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data, data[:999]))
+		self.server.kill() # as if just before the whole was looked at
+		with open(os.path.join(self.server.data, place.lstrip("/")), "ab") as part:
+			part.write(data[999:])
+		self.server.start()
+		self.assertEqual(self.look(box)["snippets"]["missing"], [seq])
+		self.assertEqual(self.offset(box, place), 1000)
+		self.assertTrue(self.kept(data))
+		self.assertEqual(self.look(box)["snippets"]["missing"], [])
+
+	def test_files_that_nobody_knows_are_swept_away_at_the_start(self):
+		data = sound(1000, 21)
+		box, (seq,) = self.box_with(data)
+		place = self.place(self.create(box, seq, data, data[:500]))
+		strange = [os.path.join(self.server.data, name) for name in
+			("uploads/" + str(uuid.uuid4()), "blobs/ab/ab" + "0" * 62)]
+		for path in strange:
+			with open(path, "wb") as made:
+				made.write(b"x")
+		with self.server.stopped():
+			pass
+		self.assertEqual([os.path.exists(path) for path in strange], [False, False])
+		self.assertEqual(self.offset(box, place), 500)
+
+
+class Expiry(BoxCase):
+	arguments = ("--upload-time", "1")
+
+	def test_an_unfinished_upload_ends_with_its_time(self):
+		data = sound(100, 30)
+		box, (seq,) = self.box_with(data)
+		answer = box.request("POST", "/uploads", headers={**TUS, "Upload-Length": "100",
+			"Upload-Metadata": metadata(box.journal_id, seq, sha256(data))})
+		place = answer.headers["Location"].removeprefix(API)
+		until(lambda: box.request("HEAD", place, headers=TUS).status == 404, "its end")
+		answer = box.request("PATCH", place, data, {**TUS, **BYTES, "Upload-Offset": "0"})
+		self.assertEqual(answer.status, 404)
+
+
+class Hostile(BoxCase):
+	arguments = ("--request-time", "2", "--connections", "64", "--per-address", "40")
+
+	def talk(self, data, half_close=False, piece=None, wait_s=0):
+		"""Sends bytes and reads to the end; all that came."""
+		with socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S) as link:
+			with contextlib.suppress(OSError):
+				for at in range(0, len(data), piece or len(data)):
+					link.sendall(data[at:at + (piece or len(data))])
+					time.sleep(wait_s)
+				if half_close:
+					link.shutdown(socket.SHUT_WR)
+			came = b""
+			with contextlib.suppress(OSError):
+				while True:
+					more = link.recv(65536)
+					if not more:
+						break
+					came += more
+			return came
+
+	def assert_well(self):
+		self.assertEqual(Person(self.server).get("/session").status, 401)
+
+	def assert_refused(self, data, statuses=(b"400",), **how):
+		"""One answer of ours with such a status, and the connection closed."""
+		came = self.talk(data, **how)
+		answers = set(re.findall(rb"HTTP/1\.1 (\d\d\d)", came))
+		self.assertEqual(len(answers), 1, came[:400])
+		self.assertLessEqual(answers, set(statuses), data[:200])
+		self.assert_well()
+
+	def test_shapes_that_two_could_read_in_two_ways_are_refused(self):
+		inner = b"GET /api/v1/session HTTP/1.1\r\nHost: x\r\n\r\n"
+		chunked = b"0\r\n\r\n" + inner
+		for headers, body in (
+				(b"Host: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n", inner),
+				(b"Host: x\r\nContent-Length: 5\r\nContent-Length: 5\r\n", inner),
+				(b"Host: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n", chunked),
+				(b"Host: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n", chunked),
+				(b"Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", chunked),
+				(b"Host: x\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", chunked),
+				(b"Host: x\r\nContent-Length : 5\r\n", inner),
+				(b"Host: x\r\nTransfer-Encoding : chunked\r\n", chunked),
+				(b"Host: x\r\nContent-Length: +5\r\n", inner),
+				(b"Host: x\r\nContent-Length: 5, 5\r\n", inner),
+				(b"Host: x\r\nContent-Length: 0x5\r\n", inner),
+				(b"Host: x\r\nContent-Length: -5\r\n", inner),
+				(b"Host: x\r\nHost: y\r\n", b""),
+				(b"", b""),
+				(b"Host: a b\r\n", b""),
+				(b"Host: \r\n", b""),
+				(b"Host: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n", b"")):
+			with self.subTest(headers=headers):
+				self.assert_refused(b"POST /api/v1/pair HTTP/1.1\r\n" + headers + b"\r\n" + body,
+					half_close=True)
+
+	def test_transfer_encodings_that_are_not_known_are_refused(self):
+		for value in (b"gzip", b"xchunked", b"chunked, identity", b"identity", b"gzip, chunked"):
+			with self.subTest(value=value):
+				self.assert_refused(b"POST /api/v1/pair HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " +
+					value + b"\r\n\r\n0\r\n\r\n", (b"400", b"501"), half_close=True)
+
+	def test_chunks_that_are_none_end_the_connection(self):
+		head = (b"POST /api/v1/pair HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+			b"Transfer-Encoding: chunked\r\n\r\n")
+		for body in (b"zz\r\n", b"-1\r\nx\r\n", b"FFFFFFFFFFFFFFFFF\r\n", b"5\r\nabc", b"1 \n"):
+			came = self.talk(head + body, half_close=True)
+			self.assertLessEqual(len(re.findall(rb"HTTP/1\.1 ", came)), 1)
+			self.assert_well()
+
+	def test_lines_that_are_no_request_are_answered_or_closed(self):
+		for line in (b"GET\r\n\r\n", b"GET / HTTP/0.9\r\nHost: x\r\n\r\n", b"\x00\x01\x02\r\n\r\n",
+				b"GET / HTTP/9.9\r\nHost: x\r\n\r\n", b"\r\n\r\n\r\n", b"GET / FTP/1.1\r\n\r\n",
+				b"G\xffT / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x02\x00\x01\x00" * 20,
+				b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", b"GET http://evil/ HTTP/1.1\r\nHost: x\r\n\r\n",
+				b"GET /a HTTP/1.1\r\nHost: x\r\n folded: y\r\n\r\n", b"GET  /  HTTP/1.1\r\nHost: x\r\n\r\n"):
+			came = self.talk(line, half_close=True)
+			self.assertNotIn(b" 200 ", came[:20], line)
+			self.assert_well()
+
+	def test_paths_lead_nowhere_but_to_what_there_is(self):
+		for path in ("/../etc/passwd", "/%2e%2e/etc/passwd", "/a%00b", "/api/v1/session%00",
+				"/api/v1/../v1/session", "/api/v1//session", "/api/v1/session/", "//", "/.hidden",
+				"/api/v1/%73ession", "/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/session",
+				"/index.html/", "/a/../index.html", "/" + "a/" * 400, "/" + "a" * 5000,
+				"/api/v1/boxes/..", "/api/v1/audio/x", "/\\..\\x", "/api/v1/observations/+/timeline"):
+			came = self.talk(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+			self.assertRegex(came[:13], rb"^HTTP/1\.1 (404|400|401|414|431)", path)
+		self.assert_well()
+
+	def test_headers_have_an_end(self):
+		head = b"GET /api/v1/session HTTP/1.1\r\nHost: x\r\n"
+		for headers in (b"X-Long: " + b"a" * 20_000 + b"\r\n", b"X-Long: " + b"a" * 200_000 + b"\r\n",
+				b"".join(b"X-%d: y\r\n" % i for i in range(100)),
+				b"".join(b"X-%d: y\r\n" % i for i in range(20_000))):
+			came = self.talk(head + headers + b"\r\n", half_close=True)
+			self.assertRegex(came[:12] or b"HTTP/1.1 431", rb"^HTTP/1\.1 (431|413|400)")
+			self.assert_well()
+
+	def test_bodies_have_an_end(self):
+		head = b"POST /api/v1/pair HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		self.assert_refused(head + b"Content-Length: 99999999999\r\n\r\n" + b"x" * 1000,
+			(b"413",), half_close=True)
+		self.assert_refused(head + b"Content-Length: 2000\r\nConnection: close\r\n\r\n" + b"x" * 2000,
+			(b"413",))
+		self.assert_refused(head + b"Expect: 100-continue\r\nContent-Length: 2000\r\n\r\n", (b"413",))
+		# without a length, until it has gone too far
+		came = self.talk(head + b"Transfer-Encoding: chunked\r\n\r\n" +
+			b"10000\r\n" + b"x" * 0x10000 + b"\r\n" + b"10000\r\n" * 1, half_close=True)
+		self.assertNotIn(b" 20", came[:13])
+		self.assert_well()
+
+	def test_a_request_that_should_have_no_body_has_none(self):
+		self.assert_refused(b"GET /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+			b"Content-Length: 3\r\n\r\nabc", (b"413",))
+
+	def test_an_early_refusal_still_reaches_a_sender_that_sends_on(self):
+		body = b"x" * 200_000
+		came = self.talk(b"POST /api/v1/box/entries?journal=x HTTP/1.1\r\nHost: x\r\n"
+			b"Connection: close\r\nContent-Length: 200000\r\n\r\n" + body)
+		self.assertTrue(came.startswith(b"HTTP/1.1 401"), came[:100])
+
+	def test_a_slow_request_is_cut_off_wherever_it_dawdles(self):
+		head = b"POST /api/v1/pair HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		for data in (b"GET /api/v1/session HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 10_000,
+				head + b"Content-Length: 1000\r\n\r\n" + b" " * 1000, b"\r\n" * 10_000):
+			with socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S) as link:
+				begin, ended = time.monotonic(), None
+				link.settimeout(0.02)
+				for at in range(len(data)):
+					try:
+						link.sendall(data[at:at + 1])
+						if link.recv(1) == b"":
+							ended = True
+					except TimeoutError:
+						pass
+					except OSError:
+						ended = True
+					if ended or time.monotonic() - begin > 20 * SLOW:
+						break
+				self.assertTrue(ended, data[:60])
+		self.assert_well()
+
+	def test_json_that_is_none_is_refused(self):
+		client = Client(self.server)
+		for body, status in ((b"", 400), (b"{", 400), (b"[]", 400), (b"\xff\xfe", 400),
+				(b'{"a":"\xc3\x28"}', 400), (b'{"code":1,"code":2}', 400), (b"nul", 400),
+				(b'{"a":' * 100 + b"1" + b"}" * 100, 400), (b"[" * 1000, 400),
+				(b'{"a":1e999}', 400), (b'{"a":"\\u0000"}', 400), (b"{} {}", 400)):
+			answer = client.send("POST", API + "/pair", body, {"Content-Type": "application/json"})
+			self.assertEqual((answer.status, answer.error), (status, "json"), body[:40])
+		for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonx",
+				"multipart/form-data; boundary=x"):
+			answer = client.send("POST", API + "/pair", b"{}", {"Content-Type": kind})
+			self.assertEqual((answer.status, answer.error), (415, "type"))
+
+	def test_methods_that_a_path_does_not_know_are_named(self):
+		client = Client(self.server)
+		for method, path, allow in (("PUT", "/pair", "POST"), ("DELETE", "/box", "GET, HEAD"),
+				("GET", "/uploads", "POST, OPTIONS"), ("TRACE", "/session", None)):
+			answer = client.send(method, API + path)
+			self.assertEqual((answer.status, answer.error), (405, "method"))
+			if allow:
+				self.assertEqual(answer.headers["Allow"], allow)
+
+	def test_one_address_cannot_take_every_connection(self):
+		links = []
+		self.addCleanup(lambda: [link.close() for link in links])
+		for _ in range(60):
+			link = socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S)
+			link.settimeout(0.05)
+			links.append(link)
+		# those above the limit are closed at once; the others stay until their time
+		def closed():
+			n = 0
+			for link in links:
+				try:
+					n += link.recv(1) == b""
+				except TimeoutError:
+					pass
+				except OSError:
+					n += 1
+			return n
+		until(lambda: closed() >= 60 - 40, "connections to be refused")
+		until(lambda: closed() == 60, "the rest to be cut off")
+		self.assert_well()
+
+	def test_floods_cost_bounded_memory(self):
+		def memory():
+			with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as status:
+				return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+		junk = b"POST /api/v1/pair HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" + b"[" * 1000
+		for _ in range(50):
+			self.talk(junk, half_close=True)
+		before = memory()
+		dice = random.Random(3)
+		for _ in range(400):
+			self.talk(dice.choice((junk, junk[:90], dice.randbytes(300), b"GET / HTTP/1.1\r\n" * 50)),
+				half_close=True)
+		self.assertLess(memory() - before, 30_000 * SLOW)
+		self.assert_well()
+
+
+class Killed(BoxCase):
+	def test_what_was_confirmed_is_there_after_every_kill(self):
+		dice = random.Random(11)
+		for turn in range(6):
+			box, confirmed = self.box(), [0]
+			box.add_boot()
+			for i in range(3000):
+				box.add("press", i, code="questioning")
+			def bring(box=box, confirmed=confirmed):
+				with contextlib.suppress(Exception):
+					while confirmed[0] < len(box.entries):
+						at = confirmed[0]
+						answer = self.send_lines(box, box.entries[at:at + 7])
+						confirmed[0] = answer.json["kept"]
+			thread = threading.Thread(target=bring)
+			thread.start()
+			target = dice.randrange(1, 600)
+			until(lambda: confirmed[0] >= target, "some entries")
+			self.server.kill()
+			thread.join()
+			box.close()
+			box.connection = None
+			self.server.start()
+			kept = self.look(box)["kept"]
+			self.assertGreaterEqual(kept, confirmed[0], turn)
+			self.assertEqual(self.send_lines(box, box.entries[:min(kept, 500)]).json["refused"], [])
+
+	def test_sound_that_was_confirmed_is_there_after_every_kill(self):
+		dice = random.Random(12)
+		for turn in range(4):
+			sounds = [sound(3000, 1000 * turn + i) for i in range(200)]
+			box, seqs = self.box_with(*sounds)
+			confirmed = []
+			def bring(box=box, seqs=seqs, sounds=sounds, confirmed=confirmed):
+				with contextlib.suppress(Exception):
+					for seq, data in zip(seqs, sounds):
+						if box.bring_sound(seq, data).status in (200, 201):
+							confirmed.append(data)
+			thread = threading.Thread(target=bring)
+			thread.start()
+			target = dice.randrange(1, 100)
+			until(lambda: len(confirmed) >= target, "some sound")
+			self.server.kill()
+			thread.join()
+			box.close()
+			box.connection = None
+			self.server.start()
+			missing = self.look(box)["snippets"]["missing"]
+			kept = self.server.blobs()
+			for data in confirmed:
+				self.assertIn(sha256(data), kept)
+			self.assertFalse(set(missing) & set(seqs[:len(confirmed)]))
+			# and the rest comes after all
+			for seq, data in zip(seqs, sounds):
+				if seq in missing:
+					self.assertIn(box.bring_sound(seq, data).status, (200, 201))
+			self.assertEqual(self.look(box)["snippets"]["missing"], [])
+
+
+class Encrypted(Case):
+	def start(self, *arguments):
+		server = Server(arguments=arguments)
+		self.addCleanup(server.close)
+		return server
+
+	def test_it_makes_a_key_of_its_own_and_shows_its_pin(self):
+		server = self.start()
+		server.host = f"127.0.0.1:{server.port}"
+		pins = []
+		for _ in range(2): # the second start finds the key of the first
+			with open(server.said_path, "wb") as said:
+				process = subprocess.Popen([os.path.join(BUILD, "chalkbox-server"), "--data",
+					server.data, "--listen", server.host], stdout=said, stderr=subprocess.STDOUT)
+			self.addCleanup(process.kill)
+			def pin():
+				with open(server.said_path, encoding="utf-8") as said:
+					return re.search(r"sha256//[A-Za-z0-9+/]{43}=", said.read())
+			pins.append(until(pin, "the pin")[0])
+			der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", server.port)))
+			begin = der.index(bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"))
+			self.assertEqual(pins[-1], "sha256//" + base64.b64encode(
+				hashlib.sha256(der[begin:begin + 91]).digest()).decode())
+			context = ssl.create_default_context(cadata=ssl.DER_cert_to_PEM_cert(der))
+			with socket.create_connection(("127.0.0.1", server.port), DEADLINE_S) as link, \
+					context.wrap_socket(link, server_hostname="127.0.0.1") as safe:
+				self.assertIn(safe.version(), ("TLSv1.2", "TLSv1.3"))
+				safe.sendall(b"GET /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+				self.assertTrue(safe.recv(100).startswith(b"HTTP/1.1 401"))
+			process.send_signal(signal.SIGTERM)
+			self.assertEqual(process.wait(DEADLINE_S), 0)
+		self.assertEqual(pins[0], pins[1])
+		mode = os.stat(os.path.join(server.data, "tls/key.pem")).st_mode & 0o777
+		self.assertEqual(mode, 0o600)
+
+	def refused(self, *arguments):
+		server = self.start()
+		run = subprocess.run([os.path.join(BUILD, "chalkbox-server"), *arguments],
+			cwd=server.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
+			check=False)
+		return run.returncode, run.stderr.decode()
+
+	def test_it_does_not_speak_plainly_to_a_network(self):
+		code, said = self.refused("--data", "d", "--listen", "0.0.0.0:0", "--plain")
+		self.assertEqual(code, 1)
+		self.assertIn("--behind-proxy", said)
+
+	def test_mistakes_are_named_with_the_way_out(self):
+		for arguments, word in ((("--data", "d"), "--listen"), (("--data", "d", "--listen", "x"), "ADDRESS:PORT"),
+				(("--data", "d", "--listen", "127.0.0.1:0", "--tls-key", "x"), "--tls-cert"),
+				(("--data", "d", "--listen", "127.0.0.1:0", "--tls-key", "x", "--tls-cert", "y"), "y"),
+				(("--data", "/proc/x", "--listen", "127.0.0.1:0"), "/proc/x"),
+				(("--data", "d", "--listen", "127.0.0.1:0", "--connections", "0"), "--connections")):
+			code, said = self.refused(*arguments)
+			self.assertNotEqual(code, 0)
+			self.assertIn(word, said)
+
+	def test_two_do_not_work_in_one_folder(self):
+		server = self.start("--plain")
+		server.start()
+		code, said = self.refused("--data", server.data, "--listen", "127.0.0.1:0", "--plain")
+		self.assertEqual(code, 1)
+		self.assertIn("another chalkbox-server", said)
+		server.stop()
+
+
+if __name__ == "__main__":
+	unittest.main()
