@@ -118,7 +118,8 @@ $(B)/tests/bench/presses: $(B)/tests/bench/presses.o
 PKGS_SYNC := libcurl
 SYNC := $(addprefix app/sync/,sync.o pair.o sending.o rules.o survey.o batch.o upload.o talk.o \
 	patience.o transport.o said.o network.o bond.o notes.o writer.o progress.o)
-UNIT_TESTS += control
+UNIT_TESTS += control sync bond
+FUZZERS += said
 
 PROGRAMS += $(B)/chalkbox-sync
 all: $(B)/chalkbox-sync

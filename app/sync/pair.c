@@ -110,7 +110,7 @@ static int judge(const struct answer *answer, const char *url, struct bond *pair
 	case 201:
 		r = said_pair(answer->body, answer->n, &said, error);
 		if (r < 0) {
-			return r == -EPROTO ? SYNC_E_PERSON : r;
+			return talk_said(r);
 		}
 		memcpy(pairing->box, said.box, sizeof(pairing->box));
 		memcpy(pairing->token, said.token, sizeof(pairing->token));

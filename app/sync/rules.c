@@ -30,7 +30,7 @@ static int take_config(struct run *run, const struct answer *answer, struct erro
 
 	r = said_config(answer->body, answer->n, &config, error);
 	if (r < 0) {
-		return r == -EPROTO ? SYNC_E_PERSON : r;
+		return talk_said(r);
 	}
 	run->days_on_box = config.days_on_box;
 	r = writer_scheme(run->writer, config.scheme, error);

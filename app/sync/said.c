@@ -25,8 +25,8 @@ static int object(const char *body, size_t n, json_t **ret_object, struct error 
 	if (!json) {
 		return json_error_code(&why) == json_error_out_of_memory
 			? error_set(error, -ENOMEM, "out of memory")
-			: error_set(error, -EPROTO, "the server's answer is not JSON: %.200s",
-				  why.text);
+			: error_set(error, -EBADMSG,
+				  "the server's answer is not JSON, or was cut: %.200s", why.text);
 	}
 	if (!json_is_object(json)) {
 		json_decref(json);

@@ -52,8 +52,9 @@ struct said_error {
 };
 
 /*
- * Each reads a body of @n bytes. 0; -EPROTO with an explanation that names what
- * is missing or wrong; -ENOMEM.
+ * Each reads a body of @n bytes. 0; -EBADMSG when it is not JSON (cut, perhaps, on
+ * its way); -EPROTO when something is missing or wrong; -ENOMEM; with an
+ * explanation that names it.
  */
 int said_box(const char *body, size_t n, struct said_box *ret_box, struct error *error) MUST_CHECK;
 int said_kept(

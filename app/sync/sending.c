@@ -38,7 +38,7 @@ static int post_batch(struct run *run, const struct batch *batch, struct said_ke
 	*ret_too_big = answer.status == 413;
 	if (answer.status == 200) {
 		r = said_kept(answer.body, answer.n, ret_kept, error);
-		r = r == -EPROTO ? SYNC_E_PERSON : r;
+		r = talk_said(r);
 	} else if (answer.status != 413) {
 		r = talk_unexpected(&answer, "sending entries", error);
 	}

@@ -64,7 +64,7 @@ int run_ask_box(struct run *run, struct error *error)
 		r = talk_unexpected(&answer, "asking what the server has", error);
 	} else {
 		r = said_box(answer.body, answer.n, &run->box, error);
-		r = r == -EPROTO ? SYNC_E_PERSON : r;
+		r = talk_said(r);
 	}
 	answer_fini(&answer);
 	if (r == 0) {

@@ -15,6 +15,11 @@ int talk_unexpected(const struct answer *answer, const char *doing, struct error
 		answer->said.message);
 }
 
+int talk_said(int result)
+{
+	return result == -EPROTO ? SYNC_E_PERSON : result == -EBADMSG ? SYNC_E_LATER : result;
+}
+
 static int judge(const struct request *request, const struct answer *answer, struct error *error)
 {
 	const char *said = answer->said.message[0] ? answer->said.message : answer->said.word;

@@ -39,6 +39,12 @@ int talk_wait(struct talk *talk, int64_t retry_s, struct error *error) MUST_CHEC
 int talk_ask(struct talk *talk, const struct request *request, struct answer *ret_answer,
 	struct error *error) MUST_CHECK;
 
+/*
+ * What became of reading an answer by said.h, as a sync_result: one that was cut
+ * is worth another try, one that speaks differently is not.
+ */
+int talk_said(int result) MUST_CHECK;
+
 /* SYNC_E_PERSON, with what the answer says that the caller did not expect. */
 int talk_unexpected(const struct answer *answer, const char *doing, struct error *error);
 

@@ -45,6 +45,7 @@ struct asking {
 	off_t at; /* of the body, sent */
 	struct answer answer;
 	bool too_long;
+	bool head_ended; /* libcurl takes a connection cut amid headers for their end */
 };
 
 /* --- what comes --- */
@@ -157,6 +158,7 @@ static size_t on_header(char *bytes, size_t size, size_t n, void *data)
 	struct asking *asking = data;
 
 	answer_header(&asking->answer, bytes, size * n, asking->transport->settings->url);
+	asking->head_ended = size * n > 0 && (bytes[0] == '\r' || bytes[0] == '\n');
 	return size * n;
 }
 
@@ -444,6 +446,10 @@ static int judge(struct asking *asking, struct error *error)
 
 	(void)curl_easy_getinfo(asking->transport->curl, CURLINFO_RESPONSE_CODE, &status);
 	(void)curl_easy_getinfo(asking->transport->curl, CURLINFO_RETRY_AFTER, &retry_s);
+	if (!asking->head_ended) {
+		return error_set(error, TRANSPORT_E_SILENT, "%s: cut off amid its answer",
+			asking->transport->settings->url);
+	}
 	if (!answer->version[0]) {
 		return error_set(error, TRANSPORT_E_FOREIGN,
 			"%s: answered %ld, but not by our server: the network wants a login first, or "

@@ -158,9 +158,16 @@ class Station:
 	def run(self, *arguments, expect=None, wrapper=(), env=None):
 		full = {k: v for k, v in os.environ.items() if k != "JOURNAL_STREAM"}
 		full.update(env or {})
-		done = subprocess.run([*wrapper, *self.command(*arguments)], env=full, text=True,
-			capture_output=True, check=False, timeout=DEADLINE_S * 4, stdin=subprocess.DEVNULL)
-		said = done.stdout + done.stderr
+		command = [*wrapper, *self.command(*arguments)]
+		with subprocess.Popen(command, env=full, text=True, stdin=subprocess.DEVNULL,
+				stdout=subprocess.PIPE, stderr=subprocess.PIPE) as self.process:
+			try:
+				out, err = self.process.communicate(timeout=DEADLINE_S * 4)
+			except subprocess.TimeoutExpired:
+				self.process.kill()
+				raise
+		done = subprocess.CompletedProcess(command, self.process.returncode, out, err)
+		said = out + err
 		if any(report in said for report in REPORTS):
 			raise Failed(f"a sanitizer complained:\n{said}")
 		if expect is not None and done.returncode != expect:
@@ -168,6 +175,10 @@ class Station:
 		if done.returncode not in (FINE, SOMEBODY, LATER, UNPAIRED, -signal.SIGKILL):
 			raise Failed(f"sync ended with {done.returncode}:\n{said}")
 		return done
+
+	def kill(self):
+		"""SIGKILL to the run under way: a power cut, as far as a process can feel one."""
+		self.process.kill()
 
 	def pair(self, url, code, *arguments, expect=FINE):
 		return self.run(*arguments, "--pair", url, code, expect=expect)
@@ -207,6 +218,7 @@ class Site:
 		"""SIGKILL at this moment, and up again."""
 		self.server.kill()
 		self.server.start()
+		self.admin.close()
 		self.admin.connection = None
 
 	def rows(self, journal):
@@ -244,14 +256,14 @@ class Proxy:
 	"""
 	Stands between boxes and a server on this machine and does harm by a schedule:
 	`harm(number, method, path)` names what happens to the request of that number,
-	None for nothing. `seen` are the requests, `kill` is called for "kill ..." ones.
+	None for nothing. `seen` are the requests; `kill` is told of harms that are deaths.
 	"""
 
 	HARMS = ("refuse", "cut body", "cut body early", "cut answer", "drop answer", "delay", "twice",
 		"portal", "redirect", "500", "503", "503 soon", "507", "429", "long answer", "short answer",
 		"more offset", "less offset", "no length", "garbage")
 
-	def __init__(self, port, harm=lambda number, method, path: None, kill=lambda: None, chance=None):
+	def __init__(self, port, harm=lambda number, method, path: None, kill=lambda harm: None, chance=None):
 		self.port, self.harm, self.kill = port, harm, kill
 		self.chance = chance or random.Random(1)
 		self.seen, self.done = [], []
@@ -318,8 +330,12 @@ class Proxy:
 		length = int(header(head, b"content-length") or 0)
 		if harm == "refuse":
 			return False
-		if harm == "kill before":
-			self.kill()
+		if harm in ("kill before", "server dies before"):
+			self.kill(harm)
+			return False
+		if harm == "server dies amid":
+			server.sendall(head + stream.read(length)) # and no answer is waited for
+			self.kill(harm)
 			return False
 		if harm in ("cut body", "cut body early"):
 			part = stream.read(self.chance.randint(0, length))
@@ -337,8 +353,8 @@ class Proxy:
 		if harm == "twice":
 			server.sendall(head + body)
 			answer_head, answer = read_answer(answers, method)
-		if harm == "kill after":
-			self.kill()
+		if harm in ("kill after", "server dies after"):
+			self.kill(harm)
 			return False
 		return self._late(harm, client, answer_head, answer)
 

@@ -1,0 +1,164 @@
+"""
+Sync converges: whatever is cut, delayed, doubled, lied about or killed, after a
+bounded number of runs box and server hold the same entries and the same sound,
+and at no moment has anything left the box that the server had not.
+
+CHALKBOX_SCHEDULES says how many random schedules are tried (200), CHALKBOX_SEED
+which is the first.
+"""
+import os
+import random
+import threading
+import time
+import unittest
+
+from harness import Case, Failed, say
+from syncing import FINE, LATER, SOMEBODY, Proxy, Site, Station, same_rows
+
+SCHEDULES = int(os.environ.get("CHALKBOX_SCHEDULES", "200"))
+SEED = int(os.environ.get("CHALKBOX_SEED", "1"))
+DEATHS = ("kill before", "kill after", "server dies before", "server dies after",
+	"server dies amid")
+REACH = 45 # requests among which harm is done
+
+
+class Schedule:
+	"""One box, one seed: what is recorded, what is harmed, and when."""
+
+	def __init__(self, seed, site):
+		self.seed, self.site = seed, site
+		self.chance = random.Random(seed)
+		self.lock = threading.Lock()
+		n = self.chance.randint(2, 14)
+		self.harms = {self.chance.randrange(REACH): self.chance.choice(Proxy.HARMS + DEATHS)
+			for _ in range(n)}
+		self.growths = self.chance.randint(0, 2)
+		self.runs = 0
+		self.station = Station(name=f"box-{seed}")
+		self.proxy = Proxy(site.server.port, self.harm, self.die, random.Random(seed))
+
+	def close(self):
+		self.proxy.close()
+		self.station.close()
+
+	def harm(self, number, method, path):
+		return self.harms.get(number)
+
+	def die(self, harm):
+		with self.lock:
+			if harm.startswith("kill"):
+				self.station.kill()
+			else:
+				time.sleep(self.chance.random() * 0.005)
+				self.site.restart()
+
+	def grow(self):
+		self.station.grow(1, events=self.chance.randint(0, 8), snippets=self.chance.randint(1, 3),
+			sizes=self.chance.choice(((1, 5_000), (20_000, 60_000), (270_000, 400_000))),
+			chance=self.chance)
+
+	def check_nothing_left_early(self):
+		"""What is not on the box is on the server, and the journal says so."""
+		files, gone, kept = self.station.files(), self.station.gone(), None
+		for seq, data in self.station.sounds.items():
+			if seq in files:
+				if files[seq] != data:
+					raise Failed(f"snippet {seq} was changed on the box")
+				continue
+			kept = self.site.sounds() if kept is None else kept
+			if kept.get(gone.get(seq)) != data:
+				raise Failed(f"snippet {seq} left the box before the server had it")
+
+	def play(self):
+		"""All of it; how many runs it took."""
+		token = self.station.pair(self.site.server.url, self.site.code())
+		path = os.path.join(self.station.memory, "pairing")
+		with open(path, encoding="utf-8") as file:
+			text = file.read()
+		with open(path, "w", encoding="utf-8") as file:
+			file.write(text.replace(self.site.server.url, self.proxy.url))
+		self.grow()
+		most = 2 * len(self.harms) + 2 * self.growths + 6
+		while True:
+			done = self.station.sync()
+			self.runs += 1
+			self.check_nothing_left_early()
+			if done.returncode == FINE:
+				if self.growths:
+					self.growths -= 1
+					self.grow()
+				elif same_rows(self.station.rows(), self.site.rows(self.station.id)):
+					break
+			elif done.returncode == SOMEBODY:
+				raise Failed(f"sync called for somebody:\n{done.stderr}")
+			if self.runs > most:
+				raise Failed(f"not done after {self.runs} runs:\n{done.stderr}")
+		sounds = set(self.site.sounds().values())
+		for seq, data in self.station.sounds.items():
+			if data not in sounds:
+				raise Failed(f"the server lacks the sound of {seq}")
+		if self.station.files():
+			raise Failed("the rule lets all sound go, and some stayed")
+		return self.runs
+
+
+class Convergence(Case):
+	def test_box_and_server_agree_after_any_harm(self):
+		site = Site()
+		self.addCleanup(site.close)
+		site.rules(days_on_box=0)
+		runs, harms = [], {}
+		for seed in range(SEED, SEED + SCHEDULES):
+			schedule = Schedule(seed, site)
+			try:
+				runs.append(schedule.play())
+				for harm in schedule.proxy.done:
+					harms[harm] = harms.get(harm, 0) + 1
+			except Exception as error:
+				raise Failed(f"seed {seed}, {schedule.harms}, done {schedule.proxy.done}: "
+					f"{error}") from error
+			finally:
+				schedule.close()
+		say(f"| {len(runs)} schedules, {sum(harms.values())} harms, {sum(runs)} runs, at most "
+			f"{max(runs)} each; seeds {SEED} to {SEED + SCHEDULES - 1}")
+		if SCHEDULES >= 200:
+			self.assertEqual(sorted(harms), sorted(Proxy.HARMS + DEATHS))
+
+
+class EveryStep(Case):
+	"""A run killed at each of its writes, one after the other."""
+
+	CALLS = "fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,sendto,connect,openat"
+
+	def test_a_run_killed_at_any_write_of_its_own_converges(self):
+		site = Site()
+		self.addCleanup(site.close)
+		site.rules(days_on_box=0)
+		kills = 0
+		for call in ("fsync", "fdatasync", "renameat", "rename", "unlinkat", "sendto", "pwrite64"):
+			for when in range(1, 60):
+				station = Station()
+				self.addCleanup(station.close)
+				station.pair(site.server.url, site.code())
+				station.grow(1, events=2, snippets=2, sizes=(1, 3000))
+				done = station.sync(wrapper=("strace", "-f", "-qq", "-o", os.devnull, "-e",
+					f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={when}"))
+				files, gone, kept = station.files(), station.gone(), site.sounds()
+				for seq, data in station.sounds.items():
+					if seq not in files:
+						self.assertEqual(kept.get(gone.get(seq)), data)
+				if done.returncode == FINE:
+					station.close()
+					break
+				kills += 1
+				station.sync(expect=FINE)
+				station.sync(expect=FINE)
+				self.assertTrue(same_rows(station.rows(), site.rows(station.id)))
+				self.assertEqual(station.files(), {})
+				station.close()
+		self.assertGreater(kills, 20)
+		say(f"| killed at {kills} calls of one run")
+
+
+if __name__ == "__main__":
+	unittest.main()
