@@ -20,7 +20,7 @@
 #include <cmocka.h>
 
 #define RATE_HZ 48000
-#define SPEED 10
+#define SPEED 5
 #define OBSERVATION 3
 #define WAIT_NS (20 * NS_PER_S * SPEED)
 #define TONE 24 /* half decibels */
