@@ -28,6 +28,7 @@ AT_A_TIME = 2
 TRACED = "fdatasync,fsync,pwrite64,write,/^rename,ftruncate,fallocate,/^unlink"
 BEFORE_S, AFTER_S = 1, 2
 LOST_MOST_S = 2 # of a snippet's end, for any cut
+HELD_BACK_S = 0.3 # by the encoder, at a window's end, until the snippet is finished
 JOIN_S = 0.06 # between two snippets, or at a window's edge: a packet and its stamps
 
 # Windows so short that one snippet is finished while the observation goes on.
@@ -81,10 +82,10 @@ THEN = [(3.6, "1", 0.1), (0, "2", 0.1), (0, "4", 0.1), (0, "3", 0.1), (0, "1", 0
 Confirmed = collections.namedtuple("Confirmed", "button t_ns at")
 
 
-def strace(*inject, log="/dev/null", also=None):
+def strace(*inject, log="/dev/null", also=None, options=()):
 	"""The recorder under strace, which stands beside it and not above it."""
 	traced = TRACED + ("," + also if also else "")
-	command = ["strace", "-D", "-f", "-y", "-o", log, "-e", "trace=" + traced]
+	command = ["strace", "-D", "-f", "-y", *options, "-o", log, "-e", "trace=" + traced]
 	for one in inject:
 		command += ["-e", "inject=" + one]
 	return command
@@ -287,7 +288,7 @@ def sound_lost(story, found):
 		for span in spans:
 			if span[0] - JOIN_S <= at:
 				at = max(at, span[1])
-		if at < end - JOIN_S:
+		if at < end - HELD_BACK_S:
 			wrong(found, f"sound from {begin:.3f} to {end:.3f} was promised, cut at "
 				f"{cut_at:.3f}; kept is {spans}")
 	return _missing_at_end(windows, spans, cut_at, stop_at)
@@ -381,6 +382,29 @@ def each(work, points):
 	"""work(point) for each, two at a time; a list of (point, result)."""
 	with ThreadPoolExecutor(AT_A_TIME) as pool:
 		return list(zip(points, pool.map(work, points)))
+
+
+def broken_build(folder, path, changes):
+	"""A build folder whose programs were made with these changes of one file."""
+	tree = os.path.dirname(os.path.dirname(harness.BUILD))
+	profile = os.path.basename(harness.BUILD)
+	for name in ("Makefile", "app", "firmware", "board", "build/gen", "build/" + profile):
+		copied = shutil.copytree if os.path.isdir(os.path.join(tree, name)) else shutil.copy2
+		copied(os.path.join(tree, name), os.path.join(folder, name))
+	path = os.path.join(folder, path)
+	with open(path, encoding="utf-8") as file:
+		text = file.read()
+	for old, new in changes.items():
+		if text.count(old) != 1:
+			raise Failed(f"{path} has changed: {old!r} is not in it once")
+		text = text.replace(old, new)
+	with open(path, "w", encoding="utf-8") as file:
+		file.write(text)
+	made = subprocess.run(["make", "-C", folder, "PROFILE=" + profile,
+		f"build/{profile}/chalkboxd"], capture_output=True, text=True, check=False)
+	if made.returncode != 0:
+		raise Failed(made.stdout + made.stderr)
+	return os.path.join(folder, "build", profile)
 
 
 @contextlib.contextmanager

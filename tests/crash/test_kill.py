@@ -12,7 +12,6 @@ CHALKBOX_CRASH_POINTS=N takes N points of each system call instead of all.
 import copy
 import os
 import shutil
-import subprocess
 import sys
 import unittest
 from unittest import mock
@@ -58,34 +57,6 @@ def killed_twice_at(story, point):
 		return [str(why)], True
 	finally:
 		box.close()
-
-
-def build_that_confirms_too_early(folder):
-	"""A build folder whose chalkboxd shows the lamps before it has saved."""
-	tree = os.path.dirname(os.path.dirname(harness.BUILD))
-	profile = os.path.basename(harness.BUILD)
-	for name in ("Makefile", "app", "firmware", "board", os.path.join("build", profile),
-			"build/gen"):
-		copied = shutil.copytree if os.path.isdir(os.path.join(tree, name)) else shutil.copy2
-		copied(os.path.join(tree, name), os.path.join(folder, name))
-	path = os.path.join(folder, "firmware/box.c")
-	with open(path, encoding="utf-8") as file:
-		text = file.read()
-	saves = "\tint r = saver_save(&box->saver, now_ns, publish, box);\n"
-	begins = "/* Journal first, lamps after."
-	for needed in (saves, begins):
-		if text.count(needed) != 1:
-			raise harness.Failed(f"{path} has changed: {needed!r} is not in it once")
-	text = text.replace(begins, "static void show(struct box *box);\n" + begins)
-	text = text.replace(saves, "\tif (box->confirm) {\n"
-		"\t\tlamps_confirm(&box->lamps, clock_now_ns());\n\t\tshow(box);\n\t}\n" + saves)
-	with open(path, "w", encoding="utf-8") as file:
-		file.write(text)
-	made = subprocess.run(["make", "-C", folder, "PROFILE=" + profile,
-		f"build/{profile}/chalkboxd"], capture_output=True, text=True, check=False)
-	if made.returncode != 0:
-		raise harness.Failed(made.stdout + made.stderr)
-	return os.path.join(folder, "build", profile)
 
 
 @unittest.skipUnless(crash.have_strace(), "strace may not trace here")
@@ -138,7 +109,12 @@ class Kill(harness.Case):
 
 	def test_a_build_that_confirms_too_early_is_seen(self):
 		folder = self.folder()
-		broken = build_that_confirms_too_early(folder)
+		saves = "\tint r = saver_save(&box->saver, now_ns, publish, box);\n"
+		begins = "/* Journal first, lamps after."
+		broken = crash.broken_build(folder, "firmware/box.c", {
+			begins: "static void show(struct box *box);\n" + begins,
+			saves: "\tif (box->confirm) {\n\t\tlamps_confirm(&box->lamps, clock_now_ns());\n"
+				"\t\tshow(box);\n\t}\n" + saves})
 		counts = crash.record()
 		with mock.patch.object(harness, "BUILD", broken):
 			results = each(killed_at, crash.points_of("pwrite64", counts, 40))

@@ -5,10 +5,10 @@ only what was synced, and nothing of what a failed sync was to write.
 import collections
 import re
 
-Call = collections.namedtuple("Call", "thread name path text result injected")
+Call = collections.namedtuple("Call", "thread name path text result injected real_s")
 
-WHOLE = re.compile(r"(\d+) +(\w+)\((.*)$")
-RESUMED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)$")
+WHOLE = re.compile(r"(\d+) +(?:(\d+\.\d+) )?(\w+)\((.*)$")
+RESUMED = re.compile(r"(\d+) +(?:(\d+\.\d+) )?<\.\.\. (\w+) resumed>(.*)$")
 UNFINISHED = " <unfinished ...>"
 FD_PATH = re.compile(r"\d+<([^>]*)>")
 ENDING = re.compile(r"^(.*)\) += +(.*)$")
@@ -22,13 +22,13 @@ def calls(log):
 			line = line.rstrip("\n")
 			resumed = RESUMED.match(line)
 			if resumed:
-				text = waiting.pop(resumed[1], "") + resumed[3]
-				thread, name = resumed[1], resumed[2]
+				thread, real_s, name, text = resumed.groups()
+				text = waiting.pop(thread, "") + text
 			else:
 				whole = WHOLE.match(line)
 				if not whole:
 					continue
-				thread, name, text = whole.groups()
+				thread, real_s, name, text = whole.groups()
 				if text.endswith(UNFINISHED):
 					waiting[thread] = text[:-len(UNFINISHED)]
 					continue
@@ -36,7 +36,8 @@ def calls(log):
 			if ending:
 				path = FD_PATH.match(text)
 				list_.append(Call(thread, name, path[1] if path else "", ending[1],
-					ending[2].split(" ")[0], "INJECTED" in ending[2]))
+					ending[2].split(" ")[0], "INJECTED" in ending[2],
+					float(real_s or 0)))
 	return list_
 
 
