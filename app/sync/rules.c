@@ -14,6 +14,7 @@
 #include "app/base/clock.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -114,25 +115,42 @@ static int let_go(struct run *run, const struct survey_snippet *snippet, struct 
 	return r;
 }
 
+/* A power cut came between the entry that says so and the file: that goes now. */
+static int sweep(struct run *run, struct error *error)
+{
+	for (size_t i = 0; i < run->survey.n; i++) {
+		const struct survey_snippet *snippet = &run->survey.snippets[i];
+
+		if (snippet->gone && faccessat(run->snippets_fd, snippet->file, F_OK, 0) == 0) {
+			int r = writer_gone(run->writer, snippet->seq, snippet->sha256, error);
+
+			if (r < 0) {
+				return r;
+			}
+		}
+	}
+	return 0;
+}
+
 int rules_retention(struct run *run, struct error *error)
 {
 	int days = run->config->days_on_box >= 0 ? run->config->days_on_box : run->days_on_box;
-	int64_t up_to;
-	int r = 0;
+	int64_t up_to = 0;
+	int r;
 
 	note_confirmed(run);
-	if (days < 0) {
-		return 0;
+	r = sweep(run, error);
+	if (days >= 0) {
+		up_to = notes_confirmed(run->config->sync_state, journal_id(run->journal),
+			run->box.time_ns - days * DAY_NS);
 	}
-	up_to = notes_confirmed(run->config->sync_state, journal_id(run->journal),
-		run->box.time_ns - days * DAY_NS);
 	for (size_t i = 0; r == 0 && i < run->survey.n; i++) {
 		const struct survey_snippet *snippet = &run->survey.snippets[i];
 
 		if (snippet->seq > up_to || snippet->seq > run->box.kept) {
 			break;
 		}
-		r = let_go(run, snippet, error);
+		r = snippet->gone ? 0 : let_go(run, snippet, error);
 	}
 	if (run->snippets_gone > 0) {
 		progress_say(run->progress, 6, "%lld snippets have left the box; the server has them",

@@ -313,7 +313,7 @@ static char *report_text(const struct run *run)
 
 	(void)statvfs(run->config->state, &room);
 	for (size_t i = 0; i < run->survey.n; i++) {
-		bytes += run->survey.snippets[i].bytes;
+		bytes += run->survey.snippets[i].gone ? 0 : run->survey.snippets[i].bytes;
 	}
 	clock_pair(&now);
 	json = json_pack("{s:s, s:I, s:I, s:I, s:o, s:I, s:I}", "version", CHALKBOX_VERSION,

@@ -24,7 +24,9 @@ const struct survey_snippet *survey_snippet(const struct survey *survey, int64_t
 {
 	size_t at = place_of(survey, seq);
 
-	return at < survey->n && survey->snippets[at].seq == seq ? &survey->snippets[at] : NULL;
+	return at < survey->n && survey->snippets[at].seq == seq && !survey->snippets[at].gone
+		? &survey->snippets[at]
+		: NULL;
 }
 
 static void take_gone(struct survey *survey, int64_t seq)
@@ -32,9 +34,7 @@ static void take_gone(struct survey *survey, int64_t seq)
 	size_t at = place_of(survey, seq);
 
 	if (at < survey->n && survey->snippets[at].seq == seq) {
-		survey->n--;
-		memmove(&survey->snippets[at], &survey->snippets[at + 1],
-			(survey->n - at) * sizeof(*survey->snippets));
+		survey->snippets[at].gone = true;
 	}
 }
 

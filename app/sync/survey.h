@@ -6,16 +6,16 @@
 
 #define SURVEY_FAULTS_MAX 16
 
-/* A snippet whose file may still be on the box. */
 struct survey_snippet {
 	int64_t seq, bytes;
+	bool gone; /* its file may leave the box, and should have */
 	char file[64], sha256[65];
 };
 
 struct survey {
 	int64_t last; /* the highest seq seen */
 	bool open;    /* an observation was begun and has no end */
-	struct survey_snippet *snippets; /* by seq, those gone left out */
+	struct survey_snippet *snippets; /* by seq */
 	size_t n, room;
 	struct {
 		char code[ENTRY_CODE_CHARS];
@@ -27,7 +27,10 @@ struct survey {
 /* Takes the next entry; entries come in order of seq. 0 or -ENOMEM. */
 int survey_take(struct survey *survey, const struct entry *entry) MUST_CHECK;
 
-/* The snippet of that entry, or NULL. Borrowed until the next survey_take(). */
+/*
+ * The snippet of that entry, or NULL when there is none or it is gone. Borrowed
+ * until the next survey_take().
+ */
 const struct survey_snippet *survey_snippet(const struct survey *survey, int64_t seq);
 
 void survey_fini(struct survey *survey);

@@ -283,8 +283,10 @@ static void say_plan(const struct run *run)
 	for (size_t i = 0; i < run->survey.n; i++) {
 		const struct survey_snippet *snippet = &run->survey.snippets[i];
 
-		after += snippet->seq > run->box.kept ? snippet->bytes : 0;
-		n += snippet->seq > run->box.kept;
+		if (snippet->seq > run->box.kept && !snippet->gone) {
+			after += snippet->bytes;
+			n++;
+		}
 	}
 	for (size_t i = 0; i < run->box.n_missing; i++) {
 		const struct survey_snippet *snippet =

@@ -239,7 +239,8 @@ static void the_walk_knows_snippets_that_are_here_and_faults_that_last(void **st
 	take(&survey, ENTRY_END, 0, "", 0, NULL);
 	assert_false(survey.open);
 	assert_int_equal(survey.last, 13);
-	assert_int_equal(survey.n, 1);
+	assert_int_equal(survey.n, 2);
+	assert_true(survey.snippets[0].gone);
 	assert_null(survey_snippet(&survey, 4));
 	assert_int_equal(survey_snippet(&survey, 6)->bytes, 9);
 	assert_int_equal(survey.n_faults, 1);
