@@ -73,7 +73,7 @@ class Figure:
 		ratio = f"{self.ratio:.2f} x" if self.rival else ""
 		goal = "" if self.goal is None else f"{self.goal:g} {'x' if self.rival else self.unit}"
 		mark = {None: "", True: "met", False: "MISSED"}[self.met]
-		return (f"{self.what:<32} {self.value:>6.3g} {self.unit:<5} {rival:<22} {ratio:>7} "
+		return (f"{self.what:<34} {self.value:>6.3g} {self.unit:<5} {rival:<22} {ratio:>7} "
 			f"{goal:>7}  {self.bar()} {mark}").rstrip()
 
 	def as_dict(self):
@@ -92,6 +92,16 @@ def cpu_s(pid):
 def written_bytes(pid):
 	with open(f"/proc/{pid}/io", encoding="ascii") as file:
 		return next(int(line.split()[1]) for line in file if line.startswith("write_bytes"))
+
+
+def device_bytes(folder):
+	"""What the folder's block device was given to write, by anybody; None if unknown."""
+	device = os.stat(folder).st_dev
+	try:
+		with open(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}/stat", encoding="ascii") as file:
+			return int(file.read().split()[6]) * 512
+	except OSError:
+		return None
 
 
 def memory_kb(pid):
@@ -147,8 +157,11 @@ def begin_lesson(box):
 # --- measurements ---
 
 def presses(box, n):
-	"""n presses and n bare writes in turn; ms of each, and bytes written a press."""
-	before = written_bytes(box.pid)
+	"""
+	n presses and n bare writes in turn: ms of each, bytes written a press by the
+	recorder, and a sentence on what the block device got.
+	"""
+	before, device_before = written_bytes(box.pid), device_bytes(box.state)
 	run = subprocess.run([os.path.join(BUILD, "tests/bench/presses"),
 		os.path.join(box.runtime, "board.sock"), os.path.join(box.folder, "bare"), str(n)],
 		capture_output=True, text=True, check=False)
@@ -156,11 +169,15 @@ def presses(box, n):
 		raise Failed(f"{run.stderr.strip()}{box.said()}")
 	rows = [[int(word) / 1e6 for word in line.split()] for line in run.stdout.splitlines()]
 	here, lamp, bare = (list(column) for column in zip(*rows))
-	return here, lamp, bare, (written_bytes(box.pid) - before) / n
+	written, device_after = written_bytes(box.pid) - before, device_bytes(box.state)
+	device = "what the block device got is not known here" if device_after is None else (
+		f"the block device got {(device_after - device_before) / n / 1000 - 4.096:.1f} kB a press "
+		"besides the bare blocks, from whoever wrote")
+	return here, lamp, bare, written / n, device
 
 
 def press_figures(where, run):
-	here, lamp, bare, _ = run
+	here, lamp, bare, _, _ = run
 	confirmed = [ms - DEBOUNCE_MS for ms in lamp]
 	note = (f"from the edge's stamp to the lamp's, less {DEBOUNCE_MS} ms of debouncing; seen by the "
 		f"presser at p50 {quantile(here, 0.5) - DEBOUNCE_MS:.2f}, "
@@ -176,7 +193,7 @@ def quiet(folder, wav, n):
 		begin_lesson(listening)
 		with subprocess.Popen(ARECORD, env=listening.environment()) as rival:
 			try:
-				time.sleep(3) # what opening costs is past
+				listening.sleep_until(listening.now() + 3) # what opening costs is past
 				began = time.monotonic()
 				before = cpu_s(listening.pid), cpu_s(rival.pid)
 				run = presses(pressed, n)
@@ -184,9 +201,8 @@ def quiet(folder, wav, n):
 				took_s = time.monotonic() - began
 				if rival.poll() is not None:
 					raise Failed("arecord ended")
-				full_at = RING_S + 2
 				if n >= 500:
-					listening.sleep_until(full_at)
+					listening.sleep_until(RING_S + 2)
 				memory = memory_kb(listening.pid)
 				heard_s = listening.now()
 			finally:
@@ -197,11 +213,11 @@ def quiet(folder, wav, n):
 	rss, pss, private = (kb / 1024 for kb in memory)
 	return press_figures("sound off", run) + [
 		Figure("written a press, sound off", run[3] / 1000, "kB", goal=12,
-			note="write_bytes of /proc/PID/io; press and release are a commit each"),
+			note=f"write_bytes of /proc/PID/io; press and release are a commit each; {run[4]}"),
 		Figure("listening, of one processor", ours, "ms/s", "arecord", theirs, 1.5,
 			f"an observation open, no snippet, {took_s:.0f} s; both play the sound file themselves"),
-		Figure("memory, 60 s of sound kept", rss, "MiB", goal=16,
-			note=f"VmRSS after {heard_s:.0f} s of sound; proportional {pss:.1f}, private {private:.1f} MiB"),
+		Figure(f"memory, {min(heard_s, RING_S):.0f} s of sound in the ring", rss, "MiB", goal=16,
+			note=f"VmRSS; of it proportional {pss:.1f}, private {private:.1f} MiB"),
 	]
 
 
@@ -293,7 +309,7 @@ def machine():
 
 def tell(figures, about):
 	print(f"\nChalkbox on {about['machine']}\nfiles on {about['file_system']}; load {about['load']}\n")
-	print(f"{'':<32} {'ours':>9}    {'against':<22} {'ratio':>7} {'goal':>7}")
+	print(f"{'':<34} {'ours':>9}    {'against':<22} {'ratio':>7} {'goal':>7}")
 	for figure in figures:
 		print(figure.row())
 	print("\n" + "\n".join(f"- {what}: {note}" for what, note in
