@@ -108,12 +108,12 @@ class Kill(harness.Case):
 		self.assertGreater(cuts, 0)
 
 	def test_a_build_that_confirms_too_early_is_seen(self):
-		folder = self.folder()
 		saves = "\tint r = saver_save(&box->saver, now_ns, publish, box);\n"
 		begins = "/* Journal first, lamps after."
-		broken = crash.broken_build(folder, "firmware/box.c", {
+		broken = crash.broken_build(self.folder(), "firmware/box.c", {
 			begins: "static void show(struct box *box);\n" + begins,
-			saves: "\tif (box->confirm) {\n\t\tlamps_confirm(&box->lamps, clock_now_ns());\n"
+			saves: "\tif (box->confirm) {\n"
+				"\t\tlamps_confirm(&box->panel.lamps, clock_now_ns());\n"
 				"\t\tshow(box);\n\t}\n" + saves})
 		counts = crash.record()
 		with mock.patch.object(harness, "BUILD", broken):
