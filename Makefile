@@ -56,7 +56,7 @@ JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal
 	app/journal/check.o app/journal/database.o app/journal/journal.o app/journal/gone.o
 TIMELINE := app/timeline/json.o app/timeline/timeline.o app/timeline/gather.o app/timeline/sums.o app/timeline/wall.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
-CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o press.o \
+CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o sync.o press.o \
 	console.o draw.o tables.o canvas.o screen.o keys.o units.o csv.o sound.o speaker.o \
 	boardlink.o wiring.o pressscript.o terminal.o)
 FIRMWARE := firmware/box.o firmware/panel.o firmware/sound.o firmware/report.o firmware/gpio$(GPIOD).o firmware/evdev.o \
@@ -302,7 +302,7 @@ fuzz: $(FUZZ_PROGRAMS)
 # --- installing ---
 
 MAN := app/cli/chalkbox.1 firmware/chalkboxd.8 app/base/chalkbox.conf.5 \
-	app/scheme/chalkbox-scheme.5
+	app/scheme/chalkbox-scheme.5 app/server/chalkbox-server.8
 unitdir ?= $(prefix)/lib/systemd/system
 SIM_DIR := $(prefix)/lib/chalkbox
 
@@ -312,7 +312,7 @@ install: $(PROGRAMS) ## Install programs, boards, units and manuals (DESTDIR, pr
 		$(DESTDIR)$(unitdir) $(DESTDIR)$(prefix)/lib/sysusers.d \
 		$(DESTDIR)$(prefix)/lib/tmpfiles.d $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf.d
 	install -m 755 $(B)/chalkbox $(DESTDIR)$(prefix)/bin/
-	install -m 755 $(B)/chalkboxd $(DESTDIR)$(prefix)/sbin/
+	install -m 755 $(B)/chalkboxd $(B)/chalkbox-server $(DESTDIR)$(prefix)/sbin/
 	install -m 644 $(SIM_SO) $(DESTDIR)$(SIM_DIR)/
 	sed 's|@LIB@|$(SIM_DIR)/$(notdir $(SIM_SO))|' board/sim/alsa.conf.in \
 		> $(DESTDIR)$(SIM_DIR)/alsa-sim.conf
@@ -320,6 +320,8 @@ install: $(PROGRAMS) ## Install programs, boards, units and manuals (DESTDIR, pr
 	install -m 644 app/scheme/default.scheme $(DESTDIR)$(prefix)/share/chalkbox/scheme/
 	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkboxd.service.in \
 		> $(DESTDIR)$(unitdir)/chalkboxd.service
+	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkbox-server.service.in \
+		> $(DESTDIR)$(unitdir)/chalkbox-server.service
 	install -m 644 systemd/chalkbox.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/chalkbox.conf
 	install -m 644 systemd/chalkbox.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/chalkbox.conf
 	test -e $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf || \

@@ -20,6 +20,12 @@ rule app/journal '#include "app/(timeline|cli)/' 'the journal stands on base alo
 rule app/timeline '#include "app/cli/' 'the timeline does not know who shows it'
 rule firmware '#include "app/(timeline|cli)/' 'the recorder does not need the timeline'
 
+sql=$(grep -rlE '#include <sqlite3' app/server | grep -vE '/store(_[a-z]+)?\.[ch]$')
+if [ -n "$sql" ]; then
+	printf 'house: of the server only store*.c speak SQL, not: %s\n' "$sql"
+	bad=1
+fi
+
 alsa=$(grep -rlE '#include <alsa/' firmware)
 if [ "$alsa" != firmware/microphone.c ]; then
 	printf 'house: only firmware/microphone.c speaks to ALSA, not: %s\n' "$alsa"
