@@ -219,7 +219,7 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o observations.o \
 	passwords.o people.o retention.o sessions.o site.o store_observations.o store_people.o \
 	store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
-UNIT_TESTS += access passwords
+UNIT_TESTS += access backoff passwords
 
 # --- the pages ---
 

@@ -20,7 +20,8 @@
 
 struct place {
 	uint64_t who;
-	int64_t last_ns, until_ns;
+	int64_t last_ns; /* of the last try; or up to when tries are forgotten */
+	int64_t until_ns;
 	int tries; /* 0: free */
 };
 
@@ -91,6 +92,21 @@ static struct place *take(struct backoff *backoff, uint64_t who)
 	return oldest;
 }
 
+/* Forgets what time has made old. */
+static void forget(struct place *place, const struct backoff_rule *rule, int64_t now_ns)
+{
+	int64_t passed_s = (now_ns - place->last_ns) / NS_PER_S;
+
+	if (passed_s > FORGET_S) {
+		*place = (struct place){0};
+	} else if (rule->forget_s > 0 && passed_s >= rule->forget_s) {
+		int64_t less = passed_s / rule->forget_s;
+
+		place->tries = less < place->tries ? place->tries - (int)less : 0;
+		place->last_ns += less * rule->forget_s * NS_PER_S;
+	}
+}
+
 int64_t backoff_try(
 	struct backoff *backoff, const struct backoff_rule *rule, const char *who, int64_t now_ns)
 {
@@ -100,9 +116,9 @@ int64_t backoff_try(
 
 	(void)pthread_mutex_lock(&backoff->lock);
 	place = find(backoff, number);
-	if (place && now_ns - place->last_ns > FORGET_S * NS_PER_S) {
-		*place = (struct place){0};
-		place = NULL;
+	if (place && place->until_ns <= now_ns) {
+		forget(place, rule, now_ns);
+		place = place->tries > 0 ? place : NULL;
 	}
 	if (place && place->until_ns > now_ns) {
 		wait_s = (place->until_ns - now_ns + NS_PER_S - 1) / NS_PER_S;
@@ -110,8 +126,9 @@ int64_t backoff_try(
 		int doubled;
 
 		place = place ? place : take(backoff, number);
-		place->tries++;
-		place->last_ns = now_ns;
+		if (place->tries++ == 0 || rule->forget_s == 0) {
+			place->last_ns = now_ns;
+		}
 		doubled = place->tries - rule->free_tries;
 		if (doubled >= 0) {
 			int64_t s = doubled < 20 ? INT64_C(1) << doubled : rule->wait_most_s;

@@ -7,10 +7,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* So many tries are free; from then on each doubles the wait, up to the most. */
+/*
+ * So many tries are free; from then on each doubles the wait, up to the most. One
+ * try is forgotten every forget_s (0: all of them, after an hour without any): an
+ * address may be a whole school's, and somebody there always mistypes.
+ */
 struct backoff_rule {
 	int free_tries;
 	int64_t wait_most_s;
+	int64_t forget_s;
 };
 
 struct backoff;

@@ -17,8 +17,9 @@
 #define JSON_BYTES 1024
 
 /* An address tries a few; all addresses together, so many that none is found. */
-static const struct backoff_rule address_rule = {.free_tries = 5, .wait_most_s = 600};
-static const struct backoff_rule all_rule = {.free_tries = 200, .wait_most_s = 60};
+static const struct backoff_rule address_rule = {
+	.free_tries = 5, .wait_most_s = 600, .forget_s = 120};
+static const struct backoff_rule all_rule = {.free_tries = 200, .wait_most_s = 60, .forget_s = 2};
 
 void pairing_code_new(char ret_code[static PAIRING_CODE_CHARS])
 {

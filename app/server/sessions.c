@@ -162,8 +162,10 @@ struct attempt {
 /* Counts the attempt; answers 429 and returns false when there were too many. */
 static bool may_try(struct request *request, const char *name, struct attempt *attempt)
 {
-	static const struct backoff_rule per_account = {.free_tries = 5, .wait_most_s = 60};
-	static const struct backoff_rule per_address = {.free_tries = 20, .wait_most_s = 900};
+	static const struct backoff_rule per_account = {
+		.free_tries = 5, .wait_most_s = 60, .forget_s = 300};
+	static const struct backoff_rule per_address = {
+		.free_tries = 20, .wait_most_s = 900, .forget_s = 30};
 	struct backoff *backoff = request->server->people->backoff;
 	int64_t now_ns = clock_now_ns(), wait_s;
 	size_t i;
