@@ -262,6 +262,8 @@ static int turn(struct box *box, struct error *error)
 {
 	int64_t now_ns = clock_now_ns();
 	panel_take(&box->panel, now_ns, &box->recorder);
+	/* before what stops the sound is heard of: a press may have come first */
+	sound_wish(&box->sound, now_ns, &box->recorder);
 	sound_take(&box->sound, now_ns, &box->recorder);
 	recorder_advance(&box->recorder, now_ns);
 	look_at_clock(box, now_ns);
