@@ -5,7 +5,7 @@ unlike all others, so that the sound of another moment cannot pass for the right
 one. Events are pressed at clicks; what lies at the event's time in the decoded
 snippets is compared with what the card heard at that time.
 
-CHALKBOX_ALIGN_MIN: minutes (90), CHALKBOX_ALIGN_SPEED: how much faster (60),
+CHALKBOX_ALIGN_MIN: minutes (90), CHALKBOX_ALIGN_SPEED: how much faster (40),
 CHALKBOX_ALIGN_AT_ONCE: how many of the three at a time (3).
 """
 import array
@@ -20,7 +20,7 @@ from harness import Box, Case, DEADLINE_S, MIC_STATES, find, noise, say
 
 AT_ONCE = int(os.environ.get("CHALKBOX_ALIGN_AT_ONCE", "3"))
 MINUTES = float(os.environ.get("CHALKBOX_ALIGN_MIN", "90"))
-SPEED = float(os.environ.get("CHALKBOX_ALIGN_SPEED", "60"))
+SPEED = float(os.environ.get("CHALKBOX_ALIGN_SPEED", "40"))
 RATE_HZ = 16000
 CLICK_S, CLICK_SAMPLES = 2.5, 480
 EACH_S = 12.5 # from event to event
@@ -69,12 +69,16 @@ def faults(seconds):
 		[("unplug", round(43.0 * part, 1), 21.0)])
 
 
-def without_card(box):
-	"""When the journal says that there was no card; one is believed for 3 s."""
+def without_card(box, trouble):
+	"""
+	When the journal says that there was no card. One is believed for 3 s; one lost
+	without our doing means that the machine stood still, and everything with it.
+	"""
 	spans, lost = [], None
 	for entry in box.entries("mic"):
 		if entry["value"] == MIC_STATES.index("lost"):
-			lost = lost if lost is not None else entry["at"] - 3.2
+			meant = any(at - 1 < entry["at"] < at + length + 4 for _, at, length in trouble)
+			lost = lost if lost is not None else entry["at"] - (3.2 if meant else 20)
 		elif lost is not None:
 			spans.append((lost, entry["at"]))
 			lost = None
@@ -117,7 +121,7 @@ class Alignment(Case):
 		snippets = box.snippets()
 		gaps = [(box.at(gap["body"]["from_ns"]), box.at(gap["body"]["to_ns"]))
 			for gap in box.entries("gap")]
-		away = without_card(box)
+		away = without_card(box, trouble)
 		errors, silent, wrong = [], 0, []
 		for k, at in events:
 			begin = at - 0.005
