@@ -302,7 +302,7 @@ fuzz: $(FUZZ_PROGRAMS)
 # --- installing ---
 
 MAN := app/cli/chalkbox.1 firmware/chalkboxd.8 app/base/chalkbox.conf.5 \
-	app/scheme/chalkbox-scheme.5 app/server/chalkbox-server.8
+	app/scheme/chalkbox-scheme.5 app/server/chalkbox-server.8 app/sync/chalkbox-sync.8
 unitdir ?= $(prefix)/lib/systemd/system
 SIM_DIR := $(prefix)/lib/chalkbox
 
@@ -312,7 +312,7 @@ install: $(PROGRAMS) ## Install programs, boards, units and manuals (DESTDIR, pr
 		$(DESTDIR)$(unitdir) $(DESTDIR)$(prefix)/lib/sysusers.d \
 		$(DESTDIR)$(prefix)/lib/tmpfiles.d $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf.d
 	install -m 755 $(B)/chalkbox $(DESTDIR)$(prefix)/bin/
-	install -m 755 $(B)/chalkboxd $(B)/chalkbox-server $(DESTDIR)$(prefix)/sbin/
+	install -m 755 $(B)/chalkboxd $(B)/chalkbox-server $(B)/chalkbox-sync $(DESTDIR)$(prefix)/sbin/
 	install -m 644 $(SIM_SO) $(DESTDIR)$(SIM_DIR)/
 	sed 's|@LIB@|$(SIM_DIR)/$(notdir $(SIM_SO))|' board/sim/alsa.conf.in \
 		> $(DESTDIR)$(SIM_DIR)/alsa-sim.conf
@@ -322,6 +322,11 @@ install: $(PROGRAMS) ## Install programs, boards, units and manuals (DESTDIR, pr
 		> $(DESTDIR)$(unitdir)/chalkboxd.service
 	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkbox-server.service.in \
 		> $(DESTDIR)$(unitdir)/chalkbox-server.service
+	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkbox-sync.service.in \
+		> $(DESTDIR)$(unitdir)/chalkbox-sync.service
+	install -m 644 systemd/chalkbox-sync.timer $(DESTDIR)$(unitdir)/
+	install -D -m 755 systemd/chalkbox-sync.dispatcher \
+		$(DESTDIR)$(sysconfdir)/NetworkManager/dispatcher.d/90-chalkbox-sync
 	install -m 644 systemd/chalkbox.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/chalkbox.conf
 	install -m 644 systemd/chalkbox.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/chalkbox.conf
 	test -e $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf || \

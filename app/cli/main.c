@@ -10,6 +10,7 @@
  *   events.c        events as CSV or JSON, for other programs
  *   play.c          the sound around an event
  *   check.c         verifies the journal and every snippet
+ *   sync.c          sync and pair, handed over to chalkbox-sync
  *   press.c         presses the simulated board's buttons
  *   console.c       the simulated board on a terminal
  *
@@ -43,6 +44,8 @@ static const struct command *const commands[] = {
 	&command_events,
 	&command_play,
 	&command_check,
+	&command_sync,
+	&command_pair,
 	&command_press,
 	&command_console,
 };

@@ -35,6 +35,8 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -43,6 +45,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 struct options {
 	const char *config, *url, *code, *pin;
@@ -186,6 +189,27 @@ static int exit_code(int result)
 	}
 }
 
+/*
+ * Root becomes the user who owns sync's folder: what it leaves there must be that
+ * user's, and root has nothing to say on the network. -errno: it did not work.
+ */
+static int leave_root(const char *dir, struct error *error)
+{
+	struct stat st;
+	const struct passwd *user;
+
+	if (geteuid() != 0 || stat(dir, &st) < 0 || st.st_uid == 0) {
+		return 0;
+	}
+	user = getpwuid(st.st_uid);
+	if (!user || initgroups(user->pw_name, user->pw_gid) < 0 || setgid(user->pw_gid) < 0 ||
+		setuid(user->pw_uid) < 0) {
+		return error_set(error, -EPERM, "%s: its owner (user %u) cannot be taken on: %s",
+			dir, (unsigned int)st.st_uid, user ? strerror(errno) : "there is none");
+	}
+	return 0;
+}
+
 static void print_time(const char *what, int64_t realtime_ns)
 {
 	time_t seconds = (time_t)(realtime_ns / NS_PER_S);
@@ -243,6 +267,9 @@ static int run(const struct options *options, const struct config *config)
 	struct error error = {""};
 	int r;
 
+	if (leave_root(config->sync_state, &error) < 0) {
+		return complain(EXIT_FAILURE, &error);
+	}
 	umask(0027);
 	signal(SIGPIPE, SIG_IGN);
 	if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
