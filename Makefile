@@ -265,6 +265,8 @@ web: build/web/ready ## The pages, into build/web
 SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o \
 	http.o ndjson.o pages.o pairing.o request.o router.o schema.o serve.o store.o store_boxes.o \
 	store_entries.o store_uploads.o streams.o tls.o tus.o uploads.o)
+UNIT_TESTS += guard ndjson tus store
+FUZZERS += entries tusmeta
 
 $(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
 	$(say) LINK $@
@@ -296,8 +298,10 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(HOUSE)
 		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SERVER) $(PKGS_SYNC)) -pthread -lm
 
 fuzz: $(FUZZ_PROGRAMS)
+	@mkdir -p $(FUZZERS:%=$(B)/corpus/%)
 	@tests/run --jobs 2 --label fuzz $(foreach f,$(FUZZERS),"$(B)/tests/fuzz/fuzz_$(f) \
-		-max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$(B)/ tests/fuzz/corpus/$(f)")
+		-max_total_time=$(FUZZ_SECONDS) -timeout=10 -artifact_prefix=$(B)/ $(B)/corpus/$(f) \
+		tests/fuzz/corpus/$(f)")
 
 # --- installing ---
 
