@@ -33,7 +33,7 @@
 
 #define UPKEEP_NS (10 * NS_PER_S)
 #define CLOCK_NS (3600 * NS_PER_S)
-#define LAST_TRIES 3
+#define LAST_TRIES 4
 
 struct box {
 	const struct config *config;
@@ -325,7 +325,10 @@ int box_run(struct box *box, struct error *error)
 	recorder_end(&box->recorder, now_ns, "shutdown");
 	sound_wish(&box->sound, now_ns, &box->recorder);
 	sound_end(&box->sound, now_ns, &box->recorder);
-	for (int i = 0; i < LAST_TRIES && (i == 0 || box->saver.failing); i++) {
+	/* (and once more after a failure, to say that it is over) */
+	for (int i = 0; i < LAST_TRIES &&
+		(i == 0 || box->saver.failing || box->recorder.out.entries.n);
+		i++) {
 		r = save(box, box->saver.failing ? box->saver.retry_ns : now_ns, error);
 	}
 	if (box->saver.failing) {
