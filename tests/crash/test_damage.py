@@ -280,3 +280,7 @@ class DamagedSnippet(harness.Case):
 		told = box.cli("check", check=False)
 		self.assertEqual(told.returncode, 1)
 		self.assertIn("is missing", told.stdout)
+
+
+if __name__ == "__main__":
+	unittest.main()

@@ -123,3 +123,7 @@ class Kill(harness.Case):
 		print(f"| a build that confirms too early: seen at {len(lost)} of {len(results)} "
 			"points", flush=True)
 		self.assertGreater(len(lost), 0)
+
+
+if __name__ == "__main__":
+	unittest.main()

@@ -245,3 +245,7 @@ class Power(harness.Case):
 		print(f"| a build that does not sync: {len(lost)} events lost in {2 * chosen} cuts",
 			flush=True)
 		self.assertGreater(len(lost), 0)
+
+
+if __name__ == "__main__":
+	unittest.main()
