@@ -192,6 +192,9 @@ static void gone(struct control *control, const char *text, struct recorder *rec
 static void scheme(struct control *control, const char *text)
 {
 	struct error error;
+	if (!*text && !site_kept(control->config->state)) {
+		return;
+	}
 	int r = *text ? site_keep(control->config->state, text, &error)
 		      : site_forget(control->config->state);
 	if (r < 0) {

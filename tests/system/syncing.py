@@ -160,13 +160,14 @@ class Station:
 		full.update(env or {})
 		command = [*wrapper, *self.command(*arguments)]
 		with subprocess.Popen(command, env=full, text=True, stdin=subprocess.DEVNULL,
-				stdout=subprocess.PIPE, stderr=subprocess.PIPE) as self.process:
+				stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+			self.process = process
 			try:
-				out, err = self.process.communicate(timeout=DEADLINE_S * 4)
+				out, err = process.communicate(timeout=DEADLINE_S * 4)
 			except subprocess.TimeoutExpired:
-				self.process.kill()
+				process.kill()
 				raise
-		done = subprocess.CompletedProcess(command, self.process.returncode, out, err)
+		done = subprocess.CompletedProcess(command, process.returncode, out, err)
 		said = out + err
 		if any(report in said for report in REPORTS):
 			raise Failed(f"a sanitizer complained:\n{said}")

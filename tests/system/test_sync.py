@@ -130,13 +130,15 @@ class Runs(Sync):
 	def test_two_runs_at_a_time_are_one(self):
 		station = self.station().grow(1)
 		proxy = self.proxy(station, lambda number, method, path: "delay")
-		first = threading.Thread(target=station.sync, kwargs={"expect": FINE})
+		codes = []
+		first = threading.Thread(target=lambda: codes.append(station.sync().returncode))
 		first.start()
 		deadline = time.monotonic() + 30
 		while not proxy.seen and time.monotonic() < deadline:
 			time.sleep(0.005)
 		second = station.sync()
 		first.join()
+		self.assertEqual(codes, [FINE])
 		self.assertIn(second.returncode, (FINE, LATER))
 		if second.returncode == LATER:
 			self.assertIn("another run", second.stderr)
