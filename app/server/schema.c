@@ -32,6 +32,9 @@
 	"t_ns BIGINT NOT NULL, kind INTEGER NOT NULL, observation BIGINT NOT NULL," \
 	"code TEXT NOT NULL, ref BIGINT NOT NULL, value BIGINT NOT NULL, body TEXT," \
 	"PRIMARY KEY(journal, seq));" \
+	/* what a timeline is folded from: its own, and what the others tell of clocks */ \
+	"CREATE INDEX entry_observation ON entry(journal, observation, seq);" \
+	"CREATE INDEX entry_context ON entry(journal, seq) WHERE kind IN (1, 2, 3, 8, 14);" \
 	/* the snippet entries once more, for what is asked about them */ \
 	"CREATE TABLE snippet(" \
 	"journal TEXT NOT NULL, seq BIGINT NOT NULL, observation BIGINT NOT NULL," \

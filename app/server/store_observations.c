@@ -32,7 +32,7 @@ static void observation_row(sqlite3_stmt *stmt, struct observation *o)
 
 struct query {
 	const char *key, *journal;
-	int64_t seq;
+	int64_t seq, after_seq;
 	void *list; /* what was found, of the kind that was asked for */
 	size_t n, room;
 };
@@ -213,6 +213,12 @@ static int entry_row(sqlite3_stmt *stmt, struct entries *entries)
 	return entries_add(entries, &entry);
 }
 
+/* As the index has it: what other entries than its own tell about an observation. */
+#define CONTEXT "(1, 2, 3, 8, 14)"
+_Static_assert(ENTRY_BOOT == 1 && ENTRY_CLOCK == 2 && ENTRY_START == 3 && ENTRY_MIC == 8 &&
+		ENTRY_GONE == 14,
+	"never renumbered");
+
 static int read_entries(struct store_db *db, void *arg, struct error *error)
 {
 	struct query *query = arg;
@@ -221,13 +227,12 @@ static int read_entries(struct store_db *db, void *arg, struct error *error)
 
 	/* of the other starts only that they were counts: their schemes stay behind */
 	r = sql_begin(db, &stmt, error,
-		"SELECT e.seq, e.boot, e.t_ns, e.kind, e.observation, e.code, e.ref, e.value, "
-		"CASE WHEN e.kind = $1 AND e.seq <> $2 THEN NULL ELSE e.body END FROM entry e "
-		"WHERE e.journal = $3 AND "
-		"(e.observation = $2 OR e.seq = $2 OR e.kind IN ($1, $4, $5, $6, $7)) ORDER BY "
-		"e.seq",
-		"iitiiii", (int64_t)ENTRY_START, query->seq, query->journal, (int64_t)ENTRY_BOOT,
-		(int64_t)ENTRY_CLOCK, (int64_t)ENTRY_MIC, (int64_t)ENTRY_GONE);
+		"SELECT seq, boot, t_ns, kind, observation, code, ref, value, body FROM entry "
+		"WHERE journal = $1 AND observation = $2 UNION ALL "
+		"SELECT seq, boot, t_ns, kind, observation, code, ref, value, "
+		"CASE WHEN kind = 3 THEN NULL ELSE body END FROM entry "
+		"WHERE journal = $1 AND observation <> $2 AND kind IN " CONTEXT " ORDER BY seq",
+		"ti", query->journal, query->seq);
 	if (r < 0) {
 		return r;
 	}
@@ -248,6 +253,28 @@ int store_observation_entries(struct store *store, const struct observation *obs
 		.journal = observation->journal, .seq = observation->seq, .list = entries};
 
 	return store_read(store, read_entries, &query, error);
+}
+
+static int goes_on(struct store_db *db, void *arg, struct error *error)
+{
+	const struct query *query = arg;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT 1 FROM entry WHERE journal = $1 AND observation = $2 "
+		"AND seq > $3 LIMIT 1",
+		"tii", query->journal, query->seq, query->after_seq);
+	return r < 0 ? r : any(db, stmt, error);
+}
+
+int store_observation_goes_on(struct store *store, const struct observation *observation,
+	int64_t after_seq, struct error *error)
+{
+	struct query query = {
+		.journal = observation->journal, .seq = observation->seq, .after_seq = after_seq};
+
+	return store_read(store, goes_on, &query, error);
 }
 
 /* --- who looked --- */

@@ -47,6 +47,13 @@ int store_observation_change(struct store *store, const char *id, const char *ti
 int store_observation_entries(struct store *store, const struct observation *observation,
 	struct entries *entries, struct error *error) MUST_CHECK;
 
+/*
+ * Whether the journal has entries of the observation itself after that one: 1, 0 or
+ * -errno.
+ */
+int store_observation_goes_on(struct store *store, const struct observation *observation,
+	int64_t after_seq, struct error *error) MUST_CHECK;
+
 /* --- its sound --- */
 
 struct sound {

@@ -3,6 +3,9 @@
  * long as the journal is known up to the same entry: (observation, kept) names it.
  * What the server adds, which sound is here and which was withdrawn, is hashed and
  * makes the third part of the name. Nothing has to be told when anything changes.
+ * A box's journal goes on for years, and each sync would make all its observations
+ * unknown: once a later start of the box had another kernel's clock, a summary is
+ * good until entries of that very observation come.
  *
  * Summaries are small and many: buckets of four. Texts are large and few: the one
  * that was not asked for the longest goes first.
@@ -103,16 +106,17 @@ static size_t bucket_of(const struct timelines *timelines, const struct name *na
 	return hash(timelines, name->id, strlen(name->id)) % BUCKETS;
 }
 
+/* The observation's summary, which may be of an earlier state of the journal. */
 static bool find_summary(
-	struct timelines *timelines, const struct name *name, struct summary *ret_summary)
+	struct timelines *timelines, const struct name *name, struct kept_summary *ret_kept)
 {
 	struct kept_summary *bucket = timelines->summaries[bucket_of(timelines, name)];
 	bool found = false;
 
 	(void)pthread_mutex_lock(&timelines->lock);
 	for (size_t i = 0; i < PLACES && !found; i++) {
-		if (same(&bucket[i].name, name)) {
-			*ret_summary = bucket[i].summary;
+		if (strcmp(bucket[i].name.id, name->id) == 0) {
+			*ret_kept = bucket[i];
 			found = true;
 		}
 	}
@@ -187,7 +191,7 @@ static struct kept_text *oldest(struct timelines *timelines)
 	return oldest;
 }
 
-/* The same one with text, used the longest ago. */
+/* The one with text, used the longest ago. */
 static struct kept_text *oldest_full(struct timelines *timelines)
 {
 	struct kept_text *found = NULL;
@@ -231,13 +235,48 @@ static void keep_text(
 
 /* --- folding --- */
 
-static void summarize(const struct timeline *timeline, struct summary *ret_summary)
+static void boot_id_of(const struct entry *boot, char ret_id[static BOOT_ID_CHARS])
+{
+	struct facts facts;
+
+	ret_id[0] = '\0';
+	if (boot && entry_get_facts(boot, &facts) == 0) {
+		memcpy(ret_id, facts.boot_id, BOOT_ID_CHARS);
+		facts_fini(&facts);
+	}
+}
+
+/* Whether the box was started anew, its kernel too, after the observation began. */
+static bool is_closed(const struct entries *entries, int64_t start)
+{
+	char own[BOOT_ID_CHARS] = "", later[BOOT_ID_CHARS];
+	const struct entry *boot = NULL;
+
+	for (size_t i = 0; i < entries->n; i++) { /* in order of seq */
+		const struct entry *entry = &entries->list[i];
+
+		if (entry->seq == start) {
+			boot_id_of(boot, own);
+		} else if (entry->kind == ENTRY_BOOT && entry->seq < start) {
+			boot = entry;
+		} else if (entry->kind == ENTRY_BOOT) {
+			boot_id_of(entry, later);
+			if (*own && *later && strcmp(own, later) != 0) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+static void summarize(const struct timeline *timeline, bool closed, struct summary *ret_summary)
 {
 	*ret_summary = (struct summary){
 		.start = timeline->start,
 		.length_ns = timeline->length_ns,
 		.running = timeline->running,
 		.snippets = timeline->n_snippets,
+		.closed = closed,
 	};
 	for (size_t i = 0; i < timeline->n_events; i++) {
 		ret_summary->events += !timeline->events[i].undone;
@@ -245,7 +284,7 @@ static void summarize(const struct timeline *timeline, struct summary *ret_summa
 }
 
 static int fold(struct store *store, const struct observation *observation,
-	struct timeline **ret_timeline, struct error *error)
+	struct timeline **ret_timeline, struct summary *ret_summary, struct error *error)
 {
 	struct entries entries = {0};
 	int r = store_observation_entries(store, observation, &entries, error);
@@ -254,8 +293,27 @@ static int fold(struct store *store, const struct observation *observation,
 		r = timeline_fold(entries.list, entries.n, observation->seq, ret_timeline);
 		r = r == -ENOENT ? STORE_E_NONE : r;
 	}
+	if (r == 0) {
+		summarize(*ret_timeline, is_closed(&entries, observation->seq), ret_summary);
+	}
 	entries_fini(&entries);
 	return r;
+}
+
+/* Whether the kept one still holds: 1, 0 or -errno. */
+static int still_holds(struct store *store, const struct observation *observation,
+	const struct kept_summary *kept, struct error *error)
+{
+	int r;
+
+	if (kept->name.kept == observation->kept) {
+		return 1;
+	}
+	if (!kept->summary.closed || kept->name.kept > observation->kept) {
+		return 0;
+	}
+	r = store_observation_goes_on(store, observation, kept->name.kept, error);
+	return r < 0 ? r : !r;
 }
 
 int timelines_summary(struct timelines *timelines, struct store *store,
@@ -263,18 +321,27 @@ int timelines_summary(struct timelines *timelines, struct store *store,
 {
 	struct name name = name_of(observation, 0);
 	struct timeline *timeline;
-	int r;
+	struct kept_summary kept;
+	int r = 0;
 
-	if (find_summary(timelines, &name, ret_summary)) {
-		return 0;
+	if (find_summary(timelines, &name, &kept)) {
+		r = still_holds(store, observation, &kept, error);
 	}
-	r = fold(store, observation, &timeline, error);
-	if (r != 0) {
+	if (r < 0) {
 		return r;
 	}
-	summarize(timeline, ret_summary);
-	timeline_free(timeline);
-	keep_summary(timelines, &name, ret_summary);
+	if (r > 0) {
+		*ret_summary = kept.summary;
+	} else {
+		r = fold(store, observation, &timeline, ret_summary, error);
+		if (r != 0) {
+			return r;
+		}
+		timeline_free(timeline);
+	}
+	if (r == 0 || kept.name.kept != name.kept) {
+		keep_summary(timelines, &name, ret_summary);
+	}
 	return 0;
 }
 
@@ -364,10 +431,9 @@ int timelines_json(struct timelines *timelines, struct store *store,
 		free(sounds);
 		return r;
 	}
-	r = fold(store, observation, &timeline, error);
+	r = fold(store, observation, &timeline, &summary, error);
 	if (r == 0) {
 		r = make_text(timeline, sounds, n_sounds, ret_text, ret_n);
-		summarize(timeline, &summary);
 		timeline_free(timeline);
 	}
 	free(sounds);

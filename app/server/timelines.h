@@ -16,6 +16,7 @@ struct summary {
 	int64_t length_ns;
 	bool running;
 	size_t events, snippets; /* events that were taken back do not count */
+	bool closed; /* the clock it ran by is over: only entries of its own can change it */
 };
 
 /* 0 or -ENOMEM. Free with timelines_free(), which takes NULL. */

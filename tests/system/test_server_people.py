@@ -566,6 +566,38 @@ class Observing(Lessons):
 		self.assertEqual(self.item(self.coach, self.third)["events"], len(after["events"]))
 
 
+class Later(Lessons):
+	"""The box is started anew, and its journal goes on for years."""
+
+	def items(self):
+		return {item["id"]: item for item in self.coach.get("/observations").json["observations"]}
+
+	def test_lists_stay_right_while_the_journal_goes_on(self):
+		box = self.box_side
+		self.assertTrue(self.items()[self.third]["running"])
+		box.add_boot(MORNING_NS + DAY_NS)
+		box.bring()
+		before = self.items()
+		self.assertFalse(before[self.third]["running"])
+		for day in range(3):
+			fourth, _ = box.add_lesson(SCHEME, (day + 1) * 1000 * NS, [(NS, "questioning")], (), 2 * NS)
+			box.bring()
+			after = self.items()
+			self.assertEqual(after[fourth]["events"], 1)
+			self.assertEqual({id: after[id] for id in before}, before)
+		# a snippet that a power cut tore is finished by the next start
+		third = next(entry["seq"] for entry in box.entries if
+			entry["kind"] == "observation_start" and entry["body"]["id"] == self.third)
+		box.add("snippet", 9000 * NS, observation=third, body={"file": "late.opus", "codec": "opus",
+			"from_ns": 1200 * NS, "to_ns": 1210 * NS, "bytes": 5, "sha256": "0" * 64,
+			"complete": False})
+		box.bring()
+		after = self.items()
+		self.assertEqual(after[self.third]["snippets"], before[self.third]["snippets"] + 1)
+		shown = self.coach.get(f"/observations/{self.third}/timeline").json
+		self.assertEqual(len(shown["snippets"]), after[self.third]["snippets"])
+
+
 class Hearing(Lessons):
 	def path(self, lesson=None, seq=None):
 		return f"/audio/{lesson or self.lesson}/{seq or self.heard}"
