@@ -149,7 +149,7 @@ DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
 	libsystemd-dev libsndfile1-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
 DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
-DEB_CHECK := $(DEB_DEMO) libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
+DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
 
 # Installs what is missing of the packages in $(1), and says so.
 install_missing = @missing=$$(for p in $(1); do \
@@ -180,7 +180,7 @@ check: ## Run every test; the last line counts them
 	$(call install_missing,$(DEB_CHECK))
 	@rm -f build/tally
 	@CHALKBOX_TALLY=$(CURDIR)/build/tally; export CHALKBOX_TALLY; status=0; \
-	for stage in check-unit check-system check-crash; do \
+	for stage in check-unit check-system check-crash check-web; do \
 		$(MAKE) --no-print-directory $$stage || status=1; \
 	done; \
 	awk '{ print "chalkbox: " $$1 " passed, " $$2 " failed, " $$3 " skipped" }' build/tally; \
@@ -259,6 +259,16 @@ build/web/ready: $(WEB_FILES) app/scheme/default.scheme build/npm/web/ready $(MA
 	$(Q)touch $@
 
 web: build/web/ready ## The pages, into build/web
+
+# npm comes with some packages of nodejs, and is one of its own in Debian's
+DEB_WEB := nodejs $(if $(shell command -v npm),,npm)
+DEB_DEMO += $(DEB_WEB)
+DEB_CHECK += $(DEB_WEB) chromium
+
+check-web: ## The pages in a real browser; pictures of them in build/screenshots
+	@$(call in,release,all web build/npm/tests/ready build/lesson/lesson.wav)
+	@CHALKBOX_BUILD=build/release tests/run --label web $(sort $(wildcard tests/web/test_*.mjs))
+.PHONY: web check-web
 
 # --- the server ---
 

@@ -92,19 +92,32 @@ static bool manager_number(sd_bus *bus, const char *name, unsigned int *ret_numb
 		       ret_number) >= 0;
 }
 
+/* A property that is an object's path. */
+static bool manager_path(sd_bus *bus, const char *path, const char *interface, const char *name,
+	char ret_path[static FILE_PATH_CHARS])
+{
+	sd_bus_message *reply = NULL;
+	const char *found;
+	bool known;
+
+	known = sd_bus_get_property(bus, MANAGER, path, interface, name, NULL, &reply, "o") >= 0 &&
+		sd_bus_message_read_basic(reply, 'o', &found) > 0 && strlen(found) > 1 &&
+		file_path(ret_path, FILE_PATH_CHARS, "%s", found) == 0;
+	(void)sd_bus_message_unref(reply);
+	return known;
+}
+
 /* The access point behind the primary connection says its name, in bytes. */
 static void manager_ssid(sd_bus *bus, char ret_ssid[static NETWORK_SSID_CHARS])
 {
 	sd_bus_message *reply = NULL;
-	char *connection = NULL, *point = NULL;
+	char connection[FILE_PATH_CHARS], point[FILE_PATH_CHARS];
 	const void *bytes;
 	size_t n;
 
-	if (sd_bus_get_property_string(bus, MANAGER, MANAGER_PATH, MANAGER, "PrimaryConnection",
-		    NULL, &connection) >= 0 &&
-		sd_bus_get_property_string(bus, MANAGER, connection,
-			MANAGER ".Connection.Active", "SpecificObject", NULL, &point) >= 0 &&
-		strlen(point) > 1 &&
+	if (manager_path(bus, MANAGER_PATH, MANAGER, "PrimaryConnection", connection) &&
+		manager_path(bus, connection, MANAGER ".Connection.Active", "SpecificObject",
+			point) &&
 		sd_bus_get_property(bus, MANAGER, point, MANAGER ".AccessPoint", "Ssid", NULL,
 			&reply, "ay") >= 0 &&
 		sd_bus_message_read_array(reply, 'y', &bytes, &n) >= 0 && n > 0 &&
@@ -113,8 +126,6 @@ static void manager_ssid(sd_bus *bus, char ret_ssid[static NETWORK_SSID_CHARS])
 		ret_ssid[n] = '\0';
 	}
 	(void)sd_bus_message_unref(reply);
-	free(connection);
-	free(point);
 }
 
 /* False when there is no NetworkManager to ask. */
