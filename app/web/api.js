@@ -46,10 +46,11 @@ async function send(method, path, { json, text } = {}) {
 
 async function ask(method, path, body, { quiet = false } = {}) {
 	const response = await send(method, path, body);
-	const text = await response.text();
 	let answer = null;
 
 	try {
+		const text = response.headers.has('Chalkbox-Server') ? await response.text() : '?';
+
 		answer = text ? JSON.parse(text) : null;
 	} catch {
 		throw new Problem(response.status, 'no-sense',

@@ -4,7 +4,7 @@
  */
 import { html, useEffect, useMemo, useRef, useState } from '../html.js';
 import { clock, plusMinus, second, UNSURE_S } from '../words.js';
-import { audible, levelOf, nameOf, signOf, snippetAt } from './events.js';
+import { audible, levelOf, nameOf, signOf, snippetAt, whyAway } from './events.js';
 import { Chip, Sign } from './sign.js';
 import { wavePath } from './wave.js';
 
@@ -163,8 +163,7 @@ export function Bar({ player, timeline, codes, shown, walk, mayWithdraw, withdra
 				${snippet && audible(snippet)
 		? html`<${CloseUp} key=${snippet.seq} player=${player} snippet=${snippet} shown=${shown}
 						codes=${codes} />`
-		: html`<p class="quiet">${snippet?.withdrawn ? 'This sound was withdrawn.'
-			: snippet ? 'This sound is still on the box.' : 'No sound kept here.'}</p>`}
+		: html`<p class="quiet">${snippet ? `This sound is ${whyAway(snippet)}.` : 'No sound kept here.'}</p>`}
 			</div>
 		</section>`;
 }

@@ -47,6 +47,12 @@ export function signOf(event, code) {
 
 export const levelOf = (event, code) => code.modifiers.indexOf(event.modifier) + 1;
 
+/* The same for ears, which do not see a sample's number: "Engagement 2, half". */
+export function spokenName(event, code) {
+	return code.kind === 'sample' ? nameOf(event, { ...code,
+		title: `${code.title} ${levelOf(event, code) || '?'}` }) : nameOf(event, code);
+}
+
 /* "Questioning, open"; "Transition, 7.8 s". */
 export function nameOf(event, code) {
 	const parts = [code.title];
@@ -120,6 +126,14 @@ export function binName(i, length) {
 
 /* A snippet's sound can be asked for: on the server, not withdrawn. */
 export const audible = (snippet) => snippet.kept !== false && !snippet.withdrawn;
+
+/* Why a snippet's sound is not here, in a few words. */
+export function whyAway(snippet) {
+	if (!snippet.withdrawn) {
+		return 'still on the box';
+	}
+	return snippet.withdrawn_by === 'rule' ? 'no longer kept' : 'withdrawn';
+}
 
 /* The snippet in which a moment is heard, or undefined. */
 export function snippetAt(snippets, time) {

@@ -1,14 +1,14 @@
 /* Every moment as a row: the same list as the lanes, for eyes and ears that prefer it. */
 import { html, useMemo } from '../html.js';
 import { clock, plusMinus, second, span, UNSURE_S } from '../words.js';
-import { audible, levelOf, nameOf, signOf, snippetOf } from './events.js';
+import { audible, levelOf, nameOf, signOf, snippetOf, whyAway } from './events.js';
 import { Chip } from './sign.js';
 
 function soundWord(snippet) {
 	if (!snippet) {
 		return 'none';
 	}
-	return snippet.withdrawn ? 'withdrawn' : 'on the box';
+	return whyAway(snippet);
 }
 
 function Row({ event, code, snippet, chosen, choose }) {

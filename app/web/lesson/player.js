@@ -3,9 +3,19 @@
  * playhead is a time of the lesson; where no sound was kept it can stand still,
  * but not run. Two kinds of listeners: `changed` when something worth drawing
  * anew happened, `moved` at each frame while it runs.
+ *
+ * The element tells what it did some time after it did it. So `playing` is false
+ * from the moment we halt it, and what it tells later never moves the playhead:
+ * only a frame does, while it runs, and whoever asks for another place.
  */
 import { audioPath } from '../api.js';
-import { audible, snippetAt, toFile, toLesson } from './events.js';
+import { audible, snippetAt, toFile, toLesson, whyAway } from './events.js';
+
+const AWAY = {
+	'still on the box': 'The sound of this moment is still on the box; it comes with the next sync.',
+	'no longer kept': 'The sound of this moment is older than this site keeps sound.',
+	withdrawn: 'The sound of this moment was withdrawn.',
+};
 
 /* How much is heard behind a moment when it is looped. */
 const LOOP_AFTER_S = 6;
@@ -44,22 +54,29 @@ export class Player {
 
 		on('loadedmetadata', () => this.arrive());
 		on('playing', () => {
+			if (this.audio.paused) {
+				return;
+			}
 			this.playing = true;
 			this.waiting = false;
 			this.tell();
 			this.run();
 		});
 		on('waiting', () => {
-			this.waiting = true;
+			this.waiting = !this.audio.paused;
 			this.tell();
 		});
 		on('pause', () => {
-			this.playing = false;
-			this.waiting = false;
-			this.follow();
-			this.tell();
+			if (this.audio.paused) {
+				this.halt();
+				this.tell();
+			}
 		});
-		on('ended', () => (this.loop && this.event ? this.again() : this.tell()));
+		on('ended', () => {
+			if (this.loop && this.event && this.audio.ended) {
+				this.again();
+			}
+		});
 		on('error', () => {
 			if (this.snippet) {
 				this.fail('This sound could not be fetched. Try again in a moment.');
@@ -67,14 +84,27 @@ export class Player {
 		});
 	}
 
-	close() {
+	halt() {
 		cancelAnimationFrame(this.frame);
-		this.changed.clear();
-		this.moved.clear();
 		this.audio.pause();
+		this.playing = false;
+		this.waiting = false;
+	}
+
+	/* Lets go of the sound it holds: it is over, or was withdrawn. */
+	drop() {
+		this.halt();
+		this.want = null;
 		this.snippet = null;
 		this.audio.removeAttribute('src');
 		this.audio.load();
+		this.tell();
+	}
+
+	close() {
+		this.changed.clear();
+		this.moved.clear();
+		this.drop();
 	}
 
 	tell() {
@@ -86,9 +116,8 @@ export class Player {
 	}
 
 	fail(sentence) {
+		this.halt();
 		this.problem = sentence;
-		this.playing = false;
-		this.waiting = false;
 		this.want = null;
 		this.tell();
 	}
@@ -111,7 +140,7 @@ export class Player {
 	run() {
 		cancelAnimationFrame(this.frame);
 		const step = () => {
-			if (!this.playing) {
+			if (!this.playing || !this.snippet) {
 				return;
 			}
 			this.follow();
@@ -156,7 +185,7 @@ export class Player {
 			this.arrive();
 		}
 		if (play) {
-			this.waiting = this.audio.readyState < 3;
+			this.waiting = this.audio.paused || this.audio.readyState < 3;
 			this.audio.playbackRate = this.rate;
 			this.audio.play().catch((reason) => {
 				if (reason.name === 'NotAllowedError') {
@@ -169,7 +198,8 @@ export class Player {
 	}
 
 	stand(time) {
-		this.audio.pause();
+		this.halt();
+		this.want = null;
 		this.time = time;
 		this.move();
 		this.tell();
@@ -186,8 +216,7 @@ export class Player {
 		}
 		this.stand(event.time);
 		this.problem = !snippet ? 'No sound was kept at this moment.'
-			: snippet.withdrawn ? 'The sound of this moment was withdrawn.'
-				: 'The sound of this moment is still on the box; it comes with the next sync.';
+			: AWAY[whyAway(snippet)];
 		this.tell();
 	}
 
@@ -204,8 +233,8 @@ export class Player {
 
 	toggle() {
 		if (this.playing || this.waiting) {
-			this.audio.pause();
-			this.waiting = false;
+			this.follow();
+			this.halt();
 			this.tell();
 			return;
 		}
@@ -225,7 +254,7 @@ export class Player {
 	seek(time) {
 		const to = Math.min(Math.max(time, 0), this.length);
 		const snippet = snippetAt(this.snippets, to);
-		const wasPlaying = this.playing;
+		const wasPlaying = this.playing || this.waiting;
 
 		this.event = null;
 		this.problem = '';

@@ -10,7 +10,7 @@
  */
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js';
 import { clock, span, spoken } from '../words.js';
-import { audible, levelOf, nameOf, signOf } from './events.js';
+import { audible, levelOf, signOf, spokenName, whyAway } from './events.js';
 import { Playhead } from './playhead.js';
 import { Sign } from './sign.js';
 import { ribbonPath, ticks, wavePath } from './wave.js';
@@ -105,7 +105,7 @@ function Mark({ event, code, x, wide, chosen, stop }) {
 
 	return html`
 		<g class=${name} role="button" tabindex=${stop ? 0 : -1} data-seq=${event.seq}
-			aria-label=${`${nameOf(event, code)}, at ${spoken(event.time)}${
+			aria-label=${`${spokenName(event, code)}, at ${spoken(event.time)}${
 				event.undone ? ', taken back' : ''}`}
 			aria-current=${chosen ? 'true' : undefined}>
 			<rect class="reach" x=${x - 12} y=${y - 14} width=${Math.max(wide, 0) + 24} height="28" rx="9" />
@@ -159,7 +159,7 @@ function Snippet({ snippet, geometry, play }) {
 		? wavePath(snippet, snippet.from, snippet.to, wide, SOUND / 2, SOUND / 2 - 9) : '',
 	[snippet, wide, heard]);
 	const state = heard ? '' : snippet.withdrawn ? ' withdrawn' : ' away';
-	const word = snippet.withdrawn ? 'withdrawn' : 'on the box';
+	const word = heard ? '' : whyAway(snippet);
 	const begin = (press) => {
 		if (press.key === 'Enter' || press.key === ' ') {
 			press.preventDefault();

@@ -50,7 +50,7 @@ function useKeys(player, walk) {
 			const now = latest.current;
 
 			if (typing || press.ctrlKey || press.altKey || press.metaKey
-				|| press.target.closest?.('dialog, .scroll-x')) {
+				|| press.target.closest?.('dialog')) {
 				return;
 			}
 			if (press.key === ' ' && !pressing) {
@@ -62,6 +62,7 @@ function useKeys(player, walk) {
 			} else if (press.key === 'l') {
 				now.player.set('loop', !now.player.loop);
 			} else if (!/^(Arrow(Left|Right)|Home|End)$/.test(press.key)
+				|| press.target.matches?.('.scroll-x') /* it scrolls by these */
 				|| !seekKey(now.player, press.key)) {
 				return;
 			}
@@ -219,9 +220,7 @@ function Lesson({ lesson, setLesson, summary, setSummary, me }) {
 
 		setAsked(null);
 		if (done) {
-			player.stand(player.time);
-			player.snippet = null;
-			player.audio.removeAttribute('src');
+			player.drop();
 			setLesson({ ...lesson, snippets: lesson.snippets.map((one) =>
 				(one.seq === gone.seq ? { ...one, withdrawn: true } : one)) });
 		}

@@ -1,0 +1,253 @@
+/*
+ * Every page in light and dark, on a wide screen and a phone: axe finds nothing
+ * serious, nothing is cut off, and a picture of each is left in build/screenshots
+ * for eyes to look at. What coaches and administrators do on their pages.
+ */
+import assert from 'node:assert/strict';
+import fs from 'node:fs';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+
+import { axePath, browse, enter, open, Person, school, SHOTS } from './house.mjs';
+
+const axe = fs.readFileSync(axePath, 'utf8');
+const failures = [];
+let place, browser, url;
+
+before(async () => {
+	place = await school();
+	url = place.server.url;
+	browser = await browse();
+	fs.mkdirSync(SHOTS, { recursive: true });
+	const jonas = await new Person(place.server).join(place.invitation);
+
+	place.waiting = await place.coach.invite('Aylin Demir', 'teacher');
+	await place.administrator.inviteAndJoin('Tom Adeyemi', 'teacher');
+	for (const [name, title] of [['fractions', 'Fractions, group 7b'], ['unsure', ''], ['lost', '']]) {
+		await place.coach.request('PATCH', `observations/${place.lessons[name]}`,
+			{ title, teacher: name === 'lost' ? null : jonas.id });
+	}
+}, { timeout: 240_000 });
+
+after(async () => {
+	await browser?.close();
+	await place?.server.stop();
+});
+
+async function findings(page) {
+	await page.evaluate(axe);
+	const { violations } = await page.evaluate(() => globalThis.axe.run(document,
+		{ resultTypes: ['violations'] }));
+
+	return violations.filter((one) => one.impact === 'serious' || one.impact === 'critical')
+		.map((one) => `${one.id}: ${one.help}: ${one.nodes.slice(0, 3).map((node) =>
+			`${node.html.slice(0, 160)} ${node.any[0]?.message ?? ''}`).join(' | ')}`);
+}
+
+/* Things that can only be seen by scrolling sideways. */
+const overflow = (page) => page.evaluate(() =>
+	document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+async function settled(page) {
+	await page.evaluate(() => document.fonts.ready);
+	await page.evaluate(() => new Promise((resolve) =>
+		requestAnimationFrame(() => requestAnimationFrame(resolve))));
+}
+
+/* Name, whose, address, what tells that it is there, what is done first. */
+const PAGES = [
+	['sign-in', null, '/#/sign-in', 'h1:has-text("Welcome back")'],
+	['observations', 'Jonas Lindqvist', '/#/', '.item'],
+	['observation', 'Jonas Lindqvist', () => `/#/observations/${place.lessons.fractions}`, '.looks li',
+		async (page) => {
+			await page.locator('.mark').nth(4).focus();
+			await page.keyboard.press('Enter');
+			await page.locator('.close-up .wave').first().waitFor();
+			await page.locator('.round.big[aria-label="Pause"]').waitFor();
+			await page.getByRole('button', { name: 'Pause' }).click();
+		}],
+	['observation-unsure', 'Jonas Lindqvist', () => `/#/observations/${place.lessons.unsure}`, '.looks li'],
+	['observation-assign', 'Maria Okonkwo', () => `/#/observations/${place.lessons.lost}`, '.assign select'],
+	['teachers', 'Maria Okonkwo', '/#/people', '.people li'],
+	['boxes', 'Maria Okonkwo', '/#/boxes', '.card'],
+	['pairing', 'Maria Okonkwo', '/#/boxes', '.card', async (page) => {
+		await page.getByRole('button', { name: 'Pair a box' }).click();
+		await page.locator('.code').waitFor();
+	}],
+	['people', 'administrator', '/#/people', '.people li', async (page, scheme) => {
+		await page.getByLabel('Name').fill(scheme === 'light' ? 'Ines Moreau' : 'Ida Moreau');
+		await page.getByRole('button', { name: 'Make a link' }).click();
+		await page.locator('.hand-on').waitFor();
+		await page.evaluate(() => { /* no secret in a picture */
+			document.querySelector('.hand-on input').value = 'https://chalkbox.example/#/welcome/…';
+		});
+	}],
+	['site', 'administrator', '/#/site', 'textarea', async (page) => {
+		if (await page.locator('textarea').inputValue() === '') {
+			await page.getByRole('button', { name: 'Begin with the usual one' }).click();
+		}
+		await page.getByText('This scheme is good.').waitFor();
+	}],
+	['nowhere', 'Jonas Lindqvist', '/#/nowhere', 'h1:has-text("no such page")'],
+];
+
+for (const scheme of ['light', 'dark']) {
+	describe(`the pages in ${scheme}`, () => {
+		const pages = new Map();
+
+		async function pageOf(name) {
+			if (!pages.has(name)) {
+				const page = await open(browser, url, { scheme, failures });
+
+				if (name) {
+					await enter(page, url, name);
+				}
+				pages.set(name, page);
+			}
+			return pages.get(name);
+		}
+
+		after(async () => {
+			for (const page of pages.values()) {
+				await page.context().close();
+			}
+		});
+
+		test('welcome: axe finds nothing serious, nothing is cut off', async () => {
+			const page = await open(browser, url, { scheme, failures });
+
+			await page.goto(place.waiting);
+			await page.getByRole('heading', { name: 'Welcome, Aylin Demir' }).waitFor();
+			await settled(page);
+			await page.screenshot({ path: path.join(SHOTS, `welcome-${scheme}.png`) });
+			assert.deepEqual(await findings(page), []);
+			await page.context().close();
+		});
+
+		for (const [name, who, where, there, act] of PAGES) {
+			test(`${name}: axe finds nothing serious, nothing is cut off`, async () => {
+				const page = await pageOf(who);
+
+				await page.setViewportSize({ width: 1280, height: 900 });
+				await page.goto(`${url}/#/sign-in`);
+				await page.goto(url + (typeof where === 'function' ? where() : where));
+				await page.locator(there).first().waitFor();
+				await act?.(page, scheme);
+				await settled(page);
+				assert.deepEqual(await findings(page), []);
+				await page.screenshot({ path: path.join(SHOTS, `${name}-${scheme}.png`) });
+				await page.screenshot({ path: path.join(SHOTS, `${name}-whole-${scheme}.png`), fullPage: true });
+				await page.setViewportSize({ width: 390, height: 844 });
+				await settled(page);
+				assert.ok(await overflow(page) <= 0, 'nothing scrolls sideways on a phone');
+				await page.screenshot({ path: path.join(SHOTS, `${name}-phone-${scheme}.png`) });
+				assert.deepEqual(await findings(page), []);
+			});
+		}
+	});
+}
+
+describe('on paper', () => {
+	test('an observation prints its score, counts and list, and no controls', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'Jonas Lindqvist');
+		await page.goto(`${url}/#/observations/${place.lessons.fractions}`);
+		await page.locator('.looks li').first().waitFor();
+		await page.emulateMedia({ media: 'print' });
+		await settled(page);
+		for (const hidden of ['.player', '.filter', '.top', '.looks']) {
+			assert.ok(!await page.locator(hidden).first().isVisible(), `${hidden} is not printed`);
+		}
+		for (const seen of ['.score', '.legend', '.cards', '.bins', '.list']) {
+			assert.ok(await page.locator(seen).first().isVisible(), `${seen} is printed`);
+		}
+		assert.ok(Number(await page.locator('.ruler svg').getAttribute('width')) <= 680);
+		await page.pdf({ path: path.join(SHOTS, 'observation.pdf'), format: 'A4', printBackground: false });
+		await page.context().close();
+	});
+});
+
+describe('what coaches and administrators do', () => {
+	test('a coach gives an observation to its teacher', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'Maria Okonkwo');
+		await page.goto(`${url}/#/observations/${place.lessons.lost}`);
+		await page.getByLabel('Title').fill('Reading aloud');
+		await page.getByLabel('Teacher').selectOption({ label: 'Tom Adeyemi' });
+		await page.getByRole('button', { name: 'Save' }).click();
+		await page.getByRole('heading', { name: 'Reading aloud' }).waitFor();
+		await page.locator('.lead').getByText('with Tom Adeyemi').waitFor();
+		assert.equal(await page.getByText('Who looked').count(), 0, 'that is the teacher\'s');
+		assert.equal(await page.getByRole('button', { name: /Withdraw/ }).count(), 0);
+		await page.context().close();
+	});
+
+	test('a wrong scheme is told with its line while it is typed, and cannot be saved', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'administrator');
+		await page.goto(`${url}/#/site`);
+		await page.getByRole('button', { name: 'Begin with the usual one' }).click();
+		await page.getByText('This scheme is good.').waitFor();
+		const text = await page.locator('textarea').inputValue();
+		const line = text.split('\n').findIndex((one) => one === 'kind = state') + 1;
+
+		await page.locator('textarea').fill(text.replace('kind = state', 'kind = stare'));
+		await page.getByRole('button', { name: `Line ${line}` }).click();
+		assert.equal(await page.evaluate(() => {
+			const area = document.activeElement;
+
+			return area.value.slice(area.selectionStart, area.selectionEnd);
+		}), 'kind = stare');
+		assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled());
+		await page.locator('textarea').fill(text.replace('levels = most, half, few', 'levels = all, some'));
+		await page.getByText('This scheme is good.').waitFor();
+		await page.locator('.preview').getByText('1×: all · 2×: some').waitFor();
+		await page.getByLabel('Days on the box').fill('7');
+		await page.getByRole('button', { name: 'Save' }).click();
+		await page.getByText('Saved.').waitFor();
+		const rules = await place.administrator.request('GET', 'site');
+
+		assert.equal(rules.days_on_box, 7);
+		assert.match(rules.scheme, /levels = all, some/);
+		await page.context().close();
+	});
+
+	test('a box is renamed and revoked', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'Maria Okonkwo');
+		await page.goto(`${url}/#/boxes`);
+		await page.getByText('27.4 GB').waitFor();
+		await page.getByRole('button', { name: 'Rename' }).click();
+		await page.getByLabel('Name').fill('Green box');
+		await page.getByRole('button', { name: 'Save' }).click();
+		await page.getByRole('heading', { name: 'Green box' }).waitFor();
+		await page.getByRole('button', { name: 'Revoke' }).click();
+		await page.getByRole('dialog').getByRole('button', { name: 'Revoke it' }).click();
+		await page.getByText('can bring nothing any more').waitFor();
+		await assert.rejects(place.box.send('GET', `box?journal=${place.box.journal}`), /401/);
+		await page.context().close();
+	});
+
+	test('a person is revoked, and let in again', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'administrator');
+		await page.goto(`${url}/#/people`);
+		const tom = page.locator('.people li', { hasText: 'Tom Adeyemi' });
+
+		await tom.getByRole('button', { name: 'Revoke' }).click();
+		await page.getByRole('dialog').getByRole('button', { name: 'Revoke' }).click();
+		await tom.getByText('revoked').waitFor();
+		await tom.getByRole('button', { name: 'Let in again' }).click();
+		await tom.getByRole('button', { name: 'Revoke' }).waitFor();
+		await page.context().close();
+	});
+
+	test('nothing went wrong in any page, and they asked nobody else', () => {
+		assert.deepEqual(failures, []);
+	});
+});
