@@ -277,7 +277,7 @@ SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o e
 	store_entries.o store_uploads.o streams.o tls.o tus.o uploads.o)
 UNIT_TESTS += guard ndjson tus store
 FUZZERS += entries tusmeta
-SANITIZED_TESTS += tests/system/test_server_box.py
+SANITIZED_TESTS += tests/system/test_server_box.py tests/system/test_server_people.py
 
 $(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
 	$(say) LINK $@

@@ -61,6 +61,15 @@ static json_t *summary_json(const struct observation *observation, const struct 
 		observation->box_name);
 }
 
+/* Why there is an observation, but nothing of it to show. */
+static int not_shown(struct request *request, int why)
+{
+	return why == STORE_E_TOO_MUCH
+		? answer_error(request, 422, "too-much",
+			  "The box sent more than a lesson can hold; it cannot be shown.")
+		: people_nothing(request);
+}
+
 static int answer_observation(struct request *request, const char *id, struct error *error)
 {
 	struct server *server = request->server;
@@ -74,7 +83,7 @@ static int answer_observation(struct request *request, const char *id, struct er
 			server->people->timelines, server->store, &observation, &summary, error);
 	}
 	if (r != 0) {
-		return r < 0 ? r : people_nothing(request);
+		return r < 0 ? r : not_shown(request, r);
 	}
 	return answer_json(request, 200, summary_json(&observation, &summary));
 }
@@ -256,7 +265,7 @@ static int see_timeline(struct request *request, struct error *error)
 			server->people->timelines, server->store, &observation, &text, &n, error);
 	}
 	if (r != 0) {
-		return r < 0 ? r : people_nothing(request);
+		return r < 0 ? r : not_shown(request, r);
 	}
 	return answer_bytes(request, text, n, "application/json");
 }

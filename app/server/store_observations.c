@@ -34,7 +34,7 @@ struct query {
 	const char *key, *journal;
 	int64_t seq, after_seq;
 	void *list; /* what was found, of the kind that was asked for */
-	size_t n, room;
+	size_t n, room, bytes;
 };
 
 /* --- finding --- */
@@ -191,7 +191,7 @@ int store_observation_change(struct store *store, const char *id, const char *ti
 
 /* --- what the fold reads --- */
 
-static int entry_row(sqlite3_stmt *stmt, struct entries *entries)
+static int entry_row(sqlite3_stmt *stmt, struct query *query)
 {
 	struct entry entry = {
 		.seq = sqlite3_column_int64(stmt, 0),
@@ -205,12 +205,16 @@ static int entry_row(sqlite3_stmt *stmt, struct entries *entries)
 
 	sql_text(stmt, 5, entry.code, sizeof(entry.code));
 	if (sqlite3_column_type(stmt, 8) != SQLITE_NULL) {
+		query->bytes += (size_t)sqlite3_column_bytes(stmt, 8);
+		if (query->bytes > OBSERVATION_BODIES_MOST) {
+			return STORE_E_TOO_MUCH;
+		}
 		entry.body = sql_text_new(stmt, 8);
 		if (!entry.body) {
 			return -ENOMEM;
 		}
 	}
-	return entries_add(entries, &entry);
+	return entries_add(query->list, &entry);
 }
 
 /* As the index has it: what other entries than its own tell about an observation. */
@@ -237,8 +241,8 @@ static int read_entries(struct store_db *db, void *arg, struct error *error)
 		return r;
 	}
 	while ((r = sql_next(db, stmt, error)) == 1) {
-		r = entry_row(stmt, query->list);
-		if (r < 0) {
+		r = entry_row(stmt, query);
+		if (r != 0) {
 			break;
 		}
 	}

@@ -12,7 +12,11 @@
 struct blobs;
 
 #define OBSERVATION_TITLE_CHARS 256
-#define STORE_E_OWNED 4 /* its teacher has opened it: it is theirs */
+#define STORE_E_OWNED 4    /* its teacher has opened it: it is theirs */
+#define STORE_E_TOO_MUCH 5 /* more was sent than any lesson gives */
+
+/* What the bodies of one observation may weigh: a day without a break, and more. */
+#define OBSERVATION_BODIES_MOST ((size_t)8 << 20)
 
 struct observation {
 	char id[ID_CHARS];
@@ -42,7 +46,8 @@ int store_observation_change(struct store *store, const char *id, const char *ti
 
 /*
  * Adds what timeline_fold() needs of the journal for this one observation: its own
- * entries, and everybody's starts, clocks, microphone states and what left the box. 0 or -errno.
+ * entries, and everybody's starts, clocks, microphone states and what left the box. 0,
+ * STORE_E_TOO_MUCH or -errno.
  */
 int store_observation_entries(struct store *store, const struct observation *observation,
 	struct entries *entries, struct error *error) MUST_CHECK;

@@ -12,6 +12,7 @@
  */
 #include "app/server/timelines.h"
 
+#include "app/server/turns.h"
 #include "app/timeline/json.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@
 #define BUCKETS 1024
 #define PLACES 4
 #define TEXTS 32
+#define FOLDING_MOST 2
+#define FOLDING_WAIT_MOST 12
 #define TEXTS_BYTES_MOST ((size_t)64 << 20)
 
 struct name {
@@ -44,6 +47,7 @@ struct kept_text {
 };
 
 struct timelines {
+	struct turns folding; /* few at a time: it takes memory */
 	pthread_mutex_t lock;
 	unsigned char key[crypto_shorthash_KEYBYTES];
 	struct kept_summary summaries[BUCKETS][PLACES];
@@ -60,6 +64,7 @@ int timelines_new(struct timelines **ret_timelines)
 	if (!timelines) {
 		return -ENOMEM;
 	}
+	turns_init(&timelines->folding, FOLDING_MOST, FOLDING_WAIT_MOST);
 	(void)pthread_mutex_init(&timelines->lock, NULL);
 	crypto_shorthash_keygen(timelines->key);
 	*ret_timelines = timelines;
@@ -75,6 +80,7 @@ void timelines_free(struct timelines *timelines)
 		free(timelines->texts[i].text);
 	}
 	(void)pthread_mutex_destroy(&timelines->lock);
+	turns_fini(&timelines->folding);
 	free(timelines);
 }
 
@@ -333,11 +339,16 @@ int timelines_summary(struct timelines *timelines, struct store *store,
 	if (r > 0) {
 		*ret_summary = kept.summary;
 	} else {
+		r = turns_take(&timelines->folding);
+		if (r < 0) {
+			return r;
+		}
 		r = fold(store, observation, &timeline, ret_summary, error);
+		timeline_free(r == 0 ? timeline : NULL);
+		turns_give(&timelines->folding);
 		if (r != 0) {
 			return r;
 		}
-		timeline_free(timeline);
 	}
 	if (r == 0 || kept.name.kept != name.kept) {
 		keep_summary(timelines, &name, ret_summary);
@@ -431,10 +442,14 @@ int timelines_json(struct timelines *timelines, struct store *store,
 		free(sounds);
 		return r;
 	}
-	r = fold(store, observation, &timeline, &summary, error);
+	r = turns_take(&timelines->folding);
 	if (r == 0) {
-		r = make_text(timeline, sounds, n_sounds, ret_text, ret_n);
-		timeline_free(timeline);
+		r = fold(store, observation, &timeline, &summary, error);
+		if (r == 0) {
+			r = make_text(timeline, sounds, n_sounds, ret_text, ret_n);
+			timeline_free(timeline);
+		}
+		turns_give(&timelines->folding);
 	}
 	free(sounds);
 	if (r == 0) {

@@ -23,7 +23,10 @@ struct summary {
 int timelines_new(struct timelines **ret_timelines) MUST_CHECK;
 void timelines_free(struct timelines *timelines);
 
-/* 0, STORE_E_NONE when its start is not in the journal, or -errno. */
+/*
+ * 0; STORE_E_NONE when its start is not in the journal; STORE_E_TOO_MUCH; -EBUSY when
+ * too many wait for theirs already; or another -errno.
+ */
 int timelines_summary(struct timelines *timelines, struct store *store,
 	const struct observation *observation, struct summary *ret_summary,
 	struct error *error) MUST_CHECK;

@@ -67,12 +67,13 @@ class Server:
 		self.port = free_port()
 		self.host = f"127.0.0.1:{self.port}"
 		self.url = f"http://{self.host}"
+		self.wrapper = [] # a command that runs it
 		self.process = self.link = None
 
 	def start(self):
 		with open(self.log_path, "ab") as log, open(self.said_path, "ab") as said:
 			begin = said.tell()
-			self.process = subprocess.Popen([os.path.join(BUILD, "chalkbox-server"),
+			self.process = subprocess.Popen([*self.wrapper, os.path.join(BUILD, "chalkbox-server"),
 				"--data", self.data, "--listen", self.host, "--plain", "--name", "Test school",
 				*self.arguments],
 				stdin=subprocess.DEVNULL, stdout=said, stderr=log, start_new_session=True)
@@ -265,11 +266,11 @@ class BoxSide(Client):
 		return self.send(method, API + path, body,
 			{"Authorization": f"Bearer {self.token}", **(headers or {})})
 
-	def bring(self):
+	def bring(self, at_once=100):
 		"""Brings every entry that the server does not have."""
 		kept = self.request("GET", f"/box?journal={self.journal_id}").json["kept"]
 		while kept < len(self.entries):
-			lines = self.entries[kept:kept + 100]
+			lines = self.entries[kept:kept + at_once]
 			answer = self.request("POST", f"/box/entries?journal={self.journal_id}",
 				"".join(json.dumps(line) + "\n" for line in lines).encode(),
 				{"Content-Type": "application/x-ndjson"})

@@ -1,10 +1,12 @@
 """The server's people: who gets in, who sees what, and whose sound it is."""
+import base64
 import hashlib
 import http.client
 import json
 import os
 import subprocess
 import tempfile
+import threading
 import time
 import unittest
 import uuid
@@ -596,6 +598,58 @@ class Later(Lessons):
 		self.assertEqual(after[self.third]["snippets"], before[self.third]["snippets"] + 1)
 		shown = self.coach.get(f"/observations/{self.third}/timeline").json
 		self.assertEqual(len(shown["snippets"]), after[self.third]["snippets"])
+
+
+class Hostile(Lessons):
+	"""A box that is paired, and sends what no recorder would."""
+
+	def memory_kib(self):
+		with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as file:
+			return int(next(line for line in file if line.startswith("VmHWM")).split()[1])
+
+	def test_a_lesson_that_is_too_much_is_not_shown_and_the_others_are(self):
+		box = self.box_side
+		def ids():
+			return [item["id"] for item in self.coach.get("/observations").json["observations"]]
+		before = ids()
+		start = len(box.entries) + 1
+		lesson, _ = box.add_lesson(SCHEME, 9000 * NS)
+		levels = base64.b64encode(bytes(range(250)) * 700).decode()
+		for i in range(60):
+			box.add("loudness", 9000 * NS, observation=start,
+				body={"from_ns": (9000 + i) * NS, "step_ms": 1, "levels": levels})
+		box.bring(1)
+		at_rest = self.memory_kib()
+		for _ in range(3):
+			self.refused(self.coach.get(f"/observations/{lesson}/timeline"), 422, "too-much")
+		self.assertEqual(ids(), before)
+		self.assertLess(self.memory_kib() - at_rest, 100_000)
+
+	def test_many_at_once_are_answered_or_told_to_wait(self):
+		box = self.box_side
+		start = len(box.entries) + 1
+		lesson, _ = box.add_lesson(SCHEME, 90000 * NS)
+		levels = base64.b64encode(bytes(range(250)) * 100).decode()
+		for i in range(80):
+			box.add("loudness", 90000 * NS, observation=start,
+				body={"from_ns": (90000 + 25 * i) * NS, "step_ms": 1, "levels": levels})
+		box.bring(5)
+		got = []
+
+		def ask():
+			person = Person(self.server)
+			person.cookie = self.coach.cookie
+			got.append(person.get(f"/observations/{lesson}/timeline"))
+		threads = [threading.Thread(target=ask) for _ in range(20)]
+		for thread in threads:
+			thread.start()
+		for thread in threads:
+			thread.join()
+		self.assertLessEqual({answer.status for answer in got}, {200, 503})
+		self.assertGreaterEqual(len([1 for answer in got if answer.status == 200]), 4)
+		for answer in got:
+			if answer.status == 503:
+				self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
 
 
 class Hearing(Lessons):
