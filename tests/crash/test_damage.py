@@ -165,7 +165,7 @@ class DamagedJournal(harness.Case):
 				list(ruins(files, source)))
 		failures = [f"{words}: {text}" for (words, _), (wrong, _) in results for text in wrong]
 		aside = sum(result[1] for _, result in results)
-		print(f"| {len(results)} ways to harm {' and '.join(names)}: set aside {aside} times, "
+		print(f"\n| {len(results)} ways to harm {' and '.join(names)}: set aside {aside} times, "
 			f"always recording, {seconds():.0f} s", flush=True)
 		self.assertEqual(failures, [])
 		self.assertGreater(aside, 0)
@@ -227,7 +227,7 @@ class DamagedSnippet(harness.Case):
 			sounds = sum(count for _, count in crash.each(
 				lambda some: self.torn_at(some, begin),
 				[lengths[i:i + PARTS_A_START] for i in range(0, len(lengths), PARTS_A_START)]))
-		print(f"| torn at {len(set(lengths))} places: {sounds} snippets with sound, the rest held "
+		print(f"\n| torn at {len(set(lengths))} places: {sounds} snippets with sound, the rest held "
 			f"none, {seconds():.0f} s", flush=True)
 
 	def test_a_snippet_with_flipped_bits_is_repaired_or_set_aside_and_told(self):
@@ -259,7 +259,7 @@ class DamagedSnippet(harness.Case):
 			self.assertIn(".damaged: no entry of the journal names it", line)
 		faults = [e["body"]["cause"] for e in box.entries("fault") if e["code"] == "recovery"]
 		self.assertEqual(len(faults), 1, faults)
-		print(f"| {len(parts)} snippets with flipped bits: {len(sound)} repaired, {len(aside)} "
+		print(f"\n| {len(parts)} snippets with flipped bits: {len(sound)} repaired, {len(aside)} "
 			"kept as they were found", flush=True)
 
 	def test_a_kept_snippet_that_was_changed_is_told_by_check(self):

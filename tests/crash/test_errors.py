@@ -184,9 +184,9 @@ class Errors(harness.Case):
 				for text in result.wrong]
 			met.update(fault for _, result in results for fault in result.faults)
 			total += sum(result.injected > 0 for _, result in results)
-			print(f"| refused {length} at {call}: {len(points)} of {2 * counts[call]} "
+			print(f"\n| refused {length} at {call}: {len(points)} of {2 * counts[call]} "
 				f"points, {seconds():.0f} s", flush=True)
-		print(f"| refused {length} at {total} of {2 * counts.total()} points; faults shown: "
+		print(f"\n| refused {length} at {total} of {2 * counts.total()} points; faults shown: "
 			f"{dict(met)}", flush=True)
 		self.assertEqual(failures, [])
 		self.assertGreater(met["journal"], 0)

@@ -133,7 +133,7 @@ def told(box, folder):
 	expect(f"no sound is kept on a full disk: {kept}, {os.listdir(snippets)}",
 		[name for name in os.listdir(snippets) if name not in kept] == [])
 	expect("the microphone stays without room", box.entries("mic")[-1]["value"] == 4)
-	print(f"| {EVENTS} events after the disk was full, each confirmed, {seconds:.0f} s; the "
+	print(f"\n| {EVENTS} events after the disk was full, each confirmed, {seconds:.0f} s; the "
 		f"reserve was {'given' if given else 'not touched'}", flush=True)
 
 	# the reserve used up as well: nothing is confirmed, nothing is forgotten
@@ -171,7 +171,7 @@ def told(box, folder):
 	before = len(os.listdir(snippets))
 	expect("an event is confirmed", events.press())
 	box.wait_for(lambda: len(os.listdir(snippets)) > before, "sound to be kept again")
-	print(f"| {last} more events fitted after the reserve; {len(pressed)} presses kept, none "
+	print(f"\n| {last} more events fitted after the reserve; {len(pressed)} presses kept, none "
 		"lost", flush=True)
 
 

@@ -75,9 +75,9 @@ class Kill(harness.Case):
 			worst = max([worst] + [r[1] for _, r in results if r[1] is not None])
 			failures += [f"{call} {n}: {text}" for (_, n), (found, *_) in results
 				for text in found]
-			print(f"| killed at {call}: {cut} of {counts[call]} points, {seconds():.0f} s",
+			print(f"\n| killed at {call}: {cut} of {counts[call]} points, {seconds():.0f} s",
 				flush=True)
-		print(f"| killed at {cuts} of {counts.total()} points; the snippet being written "
+		print(f"\n| killed at {cuts} of {counts.total()} points; the snippet being written "
 			f"lost {worst:.2f} s at most", flush=True)
 		self.assertEqual(failures, [])
 		self.assertLessEqual(worst, crash.LOST_MOST_S)
@@ -102,7 +102,7 @@ class Kill(harness.Case):
 			cuts, total = cuts + cut, total + steps.total()
 			failures += [f"after {first}: {point}: {text}" for point, (found, _) in results
 				for text in found]
-			print(f"| killed at {first[0]} {first[1]}, then in the next start: {cut} of "
+			print(f"\n| killed at {first[0]} {first[1]}, then in the next start: {cut} of "
 				f"{steps.total()} points, {seconds():.0f} s", flush=True)
 		self.assertEqual(failures, [])
 		self.assertGreater(cuts, 0)
@@ -120,7 +120,7 @@ class Kill(harness.Case):
 			results = each(killed_at, crash.points_of("pwrite64", counts, 40))
 		lost = [text for _, (found, *_) in results for text in found
 			if "was confirmed and is in the journal 0 times" in text]
-		print(f"| a build that confirms too early: seen at {len(lost)} of {len(results)} "
+		print(f"\n| a build that confirms too early: seen at {len(lost)} of {len(results)} "
 			"points", flush=True)
 		self.assertGreater(len(lost), 0)
 

@@ -231,7 +231,7 @@ class Power(harness.Case):
 
 	def test_a_power_cut_after_any_write_loses_nothing_that_was_confirmed(self):
 		failures, worst, chosen, total, seconds = self.cut(USUAL)
-		print(f"| power cut after {chosen} of {total} changes of the disk, twice; the snippet "
+		print(f"\n| power cut after {chosen} of {total} changes of the disk, twice; the snippet "
 			f"being written lost {worst:.2f} s at most, {seconds:.0f} s", flush=True)
 		self.assertEqual(failures, [])
 		self.assertLessEqual(worst, crash.LOST_MOST_S)
@@ -242,7 +242,7 @@ class Power(harness.Case):
 		with mock.patch.object(harness, "BUILD", broken):
 			failures, _, chosen, _, _ = self.cut(20)
 		lost = [text for text in failures if "was confirmed and is in the journal 0" in text]
-		print(f"| a build that does not sync: {len(lost)} events lost in {2 * chosen} cuts",
+		print(f"\n| a build that does not sync: {len(lost)} events lost in {2 * chosen} cuts",
 			flush=True)
 		self.assertGreater(len(lost), 0)
 
