@@ -204,8 +204,9 @@ static int finish(struct keeper *keeper, size_t i, int64_t now_ns, bool complete
 		return error_set(error, r, "snippet: %s", strerror(-r));
 	}
 	facts.complete = complete;
-	if (ring_span(keeper->ring).generation != writing->generation ||
-		!listener_time(keeper->listener, writing->cursor, &facts.to_ns)) {
+	/* the ring is asked last: a card that comes meanwhile has made it anew by then */
+	if (!listener_time(keeper->listener, writing->cursor, &facts.to_ns) ||
+		ring_span(keeper->ring).generation != writing->generation) {
 		/* that card's clock is forgotten: by its nominal rate */
 		facts.to_ns = facts.from_ns +
 			(writing->cursor - writing->first) * NS_PER_S / writing->rate_hz;

@@ -74,12 +74,12 @@ static void tell(struct listener *listener, const struct heard *heard)
 	eventfd_write(listener->tell_fd, 1);
 }
 
-static void tell_lost(struct listener *listener, const char *cause)
+static void tell_lost(struct listener *listener, int64_t since_ns, const char *cause)
 {
 	if (strcmp(listener->lost_cause, cause) == 0) {
 		return;
 	}
-	struct heard heard = {.what = HEARD_LOST, .t_ns = clock_now_ns()};
+	struct heard heard = {.what = HEARD_LOST, .t_ns = since_ns};
 	snprintf(heard.cause, sizeof(heard.cause), "%s", cause);
 	snprintf(listener->lost_cause, sizeof(listener->lost_cause), "%s", cause);
 	listener->told_muted = false;
@@ -187,7 +187,8 @@ static int look(struct listener *listener, struct microphone *mic, int64_t *ret_
 			*ret_avail = avail;
 			*ret_t_ns = t_ns;
 		}
-		if (avail == 0 || (!fresh && behind_ns(listener, avail, t_ns) < LATE_MOST_NS)) {
+		if (avail < microphone_period_frames(mic) ||
+			(!fresh && behind_ns(listener, avail, t_ns) < LATE_MOST_NS)) {
 			*ret_avail = avail;
 			*ret_t_ns = t_ns;
 			return 0;
@@ -211,10 +212,13 @@ static ssize_t take(struct listener *listener, struct microphone *mic)
 	if (r < 0) {
 		return r;
 	}
-	if (avail == 0) {
+	/* less than a wake's worth: the wait ran out, and the card may be standing
+	   still; its frames count, but the moment says nothing of where it is */
+	bool standing = avail < microphone_period_frames(mic);
+	if (avail == 0 || (standing && (listener->after_loss || !listener->anchored))) {
 		return 0;
 	}
-	r = anchor(listener, avail, t_ns);
+	r = standing ? 0 : anchor(listener, avail, t_ns);
 	if (r < 0) {
 		return r;
 	}
@@ -280,7 +284,7 @@ static void hear(struct listener *listener)
 	struct error error;
 	int r = microphone_open(listener->config, &mic, &error);
 	if (r < 0) {
-		tell_lost(listener, error.text);
+		tell_lost(listener, clock_now_ns(), error.text);
 		pause_for(listener, REOPEN_NS);
 		return;
 	}
@@ -293,16 +297,21 @@ static void hear(struct listener *listener)
 	if (r == 0) {
 		r = listen(listener, mic);
 	}
+	int64_t since_ns;
+	if (!listener_time(listener, ring_span(listener->ring).head, &since_ns)) {
+		since_ns = clock_now_ns();
+	}
 	microphone_close(mic);
 	explicit_bzero(listener->frames, sizeof(listener->frames));
 	pthread_mutex_lock(&listener->lock);
 	listener->live = false;
 	pthread_mutex_unlock(&listener->lock);
 	if (r < 0) {
-		tell_lost(listener, r == -ETIMEDOUT ? "the card runs but gives no sound"
-				: r == -ENODEV      ? "the card was unplugged"
-				: r == -EIO         ? "the card stood still for too long"
-						    : strerror(-r));
+		tell_lost(listener, since_ns,
+			r == -ETIMEDOUT         ? "the card runs but gives no sound"
+				: r == -ENODEV ? "the card was unplugged"
+				: r == -EIO    ? "the card stood still for too long"
+					       : strerror(-r));
 		pause_for(listener, REOPEN_NS);
 	}
 }

@@ -17,7 +17,8 @@ struct listener;
 /* Something that happened to the sound. */
 struct heard {
 	enum { HEARD_LIVE, HEARD_LOST, HEARD_MUTED, HEARD_GAP } what;
-	int64_t t_ns;           /* when it was noticed; of a gap: its end */
+	int64_t t_ns;           /* when it was noticed; of a gap: its end; of a loss:
+	                           when the last frame was captured */
 	int64_t from_ns;        /* of a gap: its begin */
 	int rate_hz;            /* of HEARD_LIVE */
 	char card[64];          /* of HEARD_LIVE */

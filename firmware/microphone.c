@@ -17,6 +17,7 @@ struct microphone {
 	snd_pcm_status_t *status;
 	snd_pcm_format_t format;
 	unsigned int rate_hz, channels;
+	snd_pcm_uframes_t period; /* frames that a wake stands for */
 	size_t frame_bytes, sample_bytes;
 	unsigned int channel; /* the chosen one, from 0 */
 	double gain;
@@ -142,6 +143,7 @@ static int set_software(struct microphone *mic, struct error *error)
 	if (snd_pcm_get_params(mic->pcm, &actual, &period) < 0) {
 		period = (snd_pcm_uframes_t)mic->rate_hz / 10;
 	}
+	mic->period = period;
 	snd_pcm_sw_params_set_avail_min(mic->pcm, sw, period);
 	r = snd_pcm_sw_params(mic->pcm, sw);
 	return r < 0 ? alsa_error(error, mic->name, "refuses its own settings", r) : 0;
@@ -221,6 +223,11 @@ void microphone_close(struct microphone *mic)
 int microphone_rate_hz(const struct microphone *mic)
 {
 	return (int)mic->rate_hz;
+}
+
+int64_t microphone_period_frames(const struct microphone *mic)
+{
+	return (int64_t)mic->period;
 }
 
 const char *microphone_name(const struct microphone *mic)

@@ -30,6 +30,7 @@ void microphone_close(struct microphone *mic);
 
 /* What was opened; the name is borrowed until close. */
 int microphone_rate_hz(const struct microphone *mic);
+int64_t microphone_period_frames(const struct microphone *mic); /* of a wake */
 const char *microphone_name(const struct microphone *mic);
 
 /*
