@@ -121,6 +121,14 @@ SYNC := $(addprefix app/sync/,sync.o pair.o sending.o rules.o survey.o batch.o u
 UNIT_TESTS += control sync bond
 FUZZERS += said
 
+# other people's tus
+TUS_FILES := $(addprefix tests/tus/,package.json package-lock.json server.mjs client.mjs)
+build/npm/tus/ready: $(TUS_FILES)
+	@mkdir -p $(@D)
+	$(say) NPM $(@D)
+	$(Q)cp $^ $(@D)/
+	$(Q)cd $(@D) && npm --silent --no-audit --no-fund --ignore-scripts ci && touch ready
+
 PROGRAMS += $(B)/chalkbox-sync
 all: $(B)/chalkbox-sync
 
@@ -217,8 +225,8 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 # --- the server: its people's side ---
 
 SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o observations.o \
-	passwords.o people.o retention.o sessions.o site.o store_observations.o store_people.o \
-	store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
+	passwords.o people.o plans.o retention.o sessions.o site.o store_observations.o store_people.o \
+	store_plans.o store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
 UNIT_TESTS += access backoff passwords
 
 # --- the pages ---

@@ -436,4 +436,18 @@ def read_answer(stream, method):
 	status = int(head.split(b" ", 2)[1])
 	if method == "HEAD" or status in (204, 304):
 		return head, b""
+	if header(head, b"transfer-encoding") == b"chunked":
+		body = read_chunks(stream)
+		return change(head, b"transfer-encoding", None).replace(b"\r\n",
+			b"\r\nContent-Length: %d\r\n" % len(body), 1), body
 	return head, stream.read(int(header(head, b"content-length") or 0))
+
+
+def read_chunks(stream):
+	body = b""
+	while True:
+		length = int(stream.readline().split(b";")[0], 16)
+		body += stream.read(length)
+		stream.readline()
+		if length == 0:
+			return body
