@@ -24,4 +24,10 @@ const char *iso_local(int64_t realtime_ns, char ret_text[static ISO_CHARS]);
 /* The same in UTC, with milliseconds: "2026-11-21T08:02:11.123Z". */
 const char *iso_utc(int64_t realtime_ns, char ret_text[static ISO_CHARS]);
 
+/*
+ * Reads a time with its zone: "2026-11-21T08:02:11.123Z", "...T09:02+01:00"; seconds
+ * and their fraction may be left out. 0, or -EINVAL. The year is 1970 to 2200.
+ */
+int iso_read(const char *text, int64_t *ret_realtime_ns) MUST_CHECK;
+
 #endif

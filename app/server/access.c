@@ -29,6 +29,8 @@ static const unsigned char table[DEEDS_END] = {
 	[DEED_CHECK_SCHEME] = SIGNED_IN,
 	[DEED_LIST_OBSERVATIONS] = SIGNED_IN, /* those they have a relation to */
 
+	[DEED_PLAN] = COACH, /* their own plans, for their own boxes */
+
 	[DEED_LIST_PEOPLE] = ADMINISTRATOR,
 	[DEED_LIST_TEACHERS] = ADMINISTRATOR | COACH,
 	[DEED_INVITE_ADMINISTRATOR] = ADMINISTRATOR,

@@ -33,6 +33,8 @@ enum deed {
 	DEED_SIGN_OUT,
 	DEED_CHECK_SCHEME,
 	DEED_LIST_OBSERVATIONS,
+	/* observations to come */
+	DEED_PLAN,
 	/* people */
 	DEED_LIST_PEOPLE,
 	DEED_LIST_TEACHERS,

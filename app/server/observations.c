@@ -3,6 +3,7 @@
 #include "app/base/clock.h"
 #include "app/base/iso.h"
 #include "app/server/people.h"
+#include "app/server/plans.h"
 #include "app/server/timelines.h"
 
 #include <errno.h>
@@ -139,7 +140,10 @@ static int list(struct request *request, struct error *error)
 	if (!people_may(request, RELATION_NONE, DEED_LIST_OBSERVATIONS)) {
 		return 0;
 	}
-	r = store_observations_of(server->store, request->person, &found, &n, error);
+	r = plans_settle(server, request->person, error);
+	if (r == 0) {
+		r = store_observations_of(server->store, request->person, &found, &n, error);
+	}
 	if (r < 0) {
 		return r;
 	}
@@ -178,29 +182,13 @@ static int see(struct request *request, struct error *error)
 	return r != 0 ? (r < 0 ? r : 0) : answer_observation(request, observation.id, error);
 }
 
-/* A text of at most @room - 1 bytes in one line, or NULL. */
-static const char *one_line(const json_t *value, size_t room)
-{
-	const char *text = json_string_value(value);
-
-	if (!text || strlen(text) >= room) {
-		return NULL;
-	}
-	for (const char *c = text; *c != '\0'; c++) {
-		if ((unsigned char)*c < ' ' || *c == 0x7f) {
-			return NULL;
-		}
-	}
-	return text;
-}
-
 static int change_by(struct request *request, const struct observation *observation,
 	const json_t *json, struct error *error)
 {
 	const json_t *title = json_object_get(json, "title");
 	const json_t *teacher = json_object_get(json, "teacher");
-	const char *new_title = one_line(title, OBSERVATION_TITLE_CHARS);
-	const char *new_teacher = json_is_null(teacher) ? "" : one_line(teacher, ID_CHARS);
+	const char *new_title = people_line(title, OBSERVATION_TITLE_CHARS);
+	const char *new_teacher = json_is_null(teacher) ? "" : people_line(teacher, ID_CHARS);
 	int r;
 
 	if (title && !new_title) {

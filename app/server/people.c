@@ -97,6 +97,21 @@ int people_busy(struct request *request)
 	return answer_error(request, 503, "busy", "Too much at once. Try again in a moment.");
 }
 
+const char *people_line(const json_t *value, size_t room)
+{
+	const char *text = json_string_value(value);
+
+	if (!text || strlen(text) >= room) {
+		return NULL;
+	}
+	for (const char *c = text; *c != '\0'; c++) {
+		if ((unsigned char)*c < ' ' || *c == 0x7f) {
+			return NULL;
+		}
+	}
+	return text;
+}
+
 /* --- invitations --- */
 
 struct invitation {

@@ -51,9 +51,13 @@ int people_nothing(struct request *request);
 int people_wrong(struct request *request, const char *field, const char *way_out);
 int people_busy(struct request *request);
 
+/* A JSON text of one line and at most @room - 1 bytes; NULL for anything else. */
+const char *people_line(const json_t *value, size_t room);
+
 extern const struct route people_routes[];      /* people.c */
 extern const struct route session_routes[];     /* sessions.c */
 extern const struct route observation_routes[]; /* observations.c */
+extern const struct route plan_routes[];        /* plans.c */
 extern const struct route audio_routes[];       /* audio.c */
 extern const struct route site_routes[];        /* site.c: rules and schemes */
 

@@ -90,6 +90,12 @@
 	"what TEXT NOT NULL, seq BIGINT NOT NULL," /* of the snippet heard; or 0 */ \
 	"at_ns BIGINT NOT NULL, until_ns BIGINT NOT NULL);" \
 	"CREATE INDEX look_observation ON look(observation, person);" \
+	/* who the lesson that a coach observes in that time will belong to */ \
+	"CREATE TABLE plan(" \
+	"id TEXT PRIMARY KEY, coach TEXT NOT NULL, teacher TEXT NOT NULL," \
+	"title TEXT NOT NULL, from_ns BIGINT NOT NULL, to_ns BIGINT NOT NULL," \
+	"observation TEXT NOT NULL DEFAULT '');" /* what it became */ \
+	"CREATE INDEX plan_coach ON plan(coach);" \
 	/* one row, of id 1 */ \
 	"CREATE TABLE site(" \
 	"id INTEGER PRIMARY KEY, scheme TEXT NOT NULL DEFAULT ''," /* '': each box's own */ \

@@ -269,7 +269,8 @@ class Sessions(ServerCase):
 		("PATCH", "/people/{teacher}", {"revoked": True}), ("POST", "/people/{teacher}/invitation", None),
 		("POST", "/boxes", {}), ("PATCH", f"/boxes/{NOBODY_ID}", {"name": "x"}),
 		("PATCH", f"/observations/{NOBODY_ID}", {"title": "x"}),
-		("DELETE", f"/audio/{NOBODY_ID}/5", None), ("PUT", "/site", {"days_on_box": 1}),
+		("DELETE", f"/audio/{NOBODY_ID}/5", None), ("POST", "/plans", {}),
+		("DELETE", f"/plans/{NOBODY_ID}", None), ("PUT", "/site", {"days_on_box": 1}),
 		("POST", "/schemes/check", {}))
 
 	def test_without_its_token_nothing_is_changed(self):
@@ -424,6 +425,9 @@ class Access(Lessons):
 		# a snippet of another observation, by one's own
 		("GET", "/audio/{second}/{heard}", None, 401, 401, 404, 404, 404, 404, 404),
 		("DELETE", "/audio/{lesson}/999", None, 401, 401, 404, 404, 404, 404, 404),
+		("GET", "/plans", None, 401, 401, 403, 200, 200, 403, 403),
+		("POST", "/plans", {}, 401, 401, 403, 400, 400, 403, 403),
+		("DELETE", "/plans/{nobody}", None, 401, 401, 403, 404, 404, 403, 403),
 		("GET", "/site", None, 401, 401, 200, 403, 403, 403, 403),
 		("PUT", "/site", {"days_on_box": 14}, 401, 401, 200, 403, 403, 403, 403),
 		("POST", "/schemes/check", {}, 401, 401, 200, 200, 200, 200, 200),
@@ -566,6 +570,91 @@ class Observing(Lessons):
 		after = self.coach.get(f"/observations/{self.third}/timeline").json
 		self.assertEqual(len(after["events"]), len(before["events"]) + 1)
 		self.assertEqual(self.item(self.coach, self.third)["events"], len(after["events"]))
+
+
+class Planning(ServerCase):
+	"""Whose a lesson will be, said before it is observed."""
+
+	def setUp(self):
+		self.coach, self.teacher = self.invite("coach"), self.invite("teacher")
+		self.box_side = BoxSide(self.server, self.coach)
+		self.box_side.add_boot(MORNING_NS)
+
+	def plan(self, begin_s, end_s, title="Fractions", teacher=None, coach=None):
+		def iso(s):
+			return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(MORNING_NS // NS + s))
+		return (coach or self.coach).post("/plans", {"title": title, "from": iso(begin_s),
+			"to": iso(end_s), "teacher": (teacher or self.teacher).id})
+
+	def lesson(self, begin_s):
+		lesson, _ = self.box_side.add_lesson(SCHEME, begin_s * NS, [(NS, "questioning")], (), 9 * NS)
+		self.box_side.bring()
+		return lesson
+
+	def items(self, person):
+		return {item["id"]: item for item in person.get("/observations").json["observations"]}
+
+	def test_the_lesson_of_that_time_is_its_teachers_from_the_first_look_on(self):
+		answer = self.plan(100, 200)
+		self.assertEqual(answer.status, 201, answer)
+		plan = answer.json
+		self.assertEqual((plan["title"], plan["teacher"]["name"], plan["observation"]),
+			("Fractions", self.teacher.name, None))
+		before, meant, after = self.lesson(50), self.lesson(150), self.lesson(250)
+		mine = self.items(self.teacher)
+		self.assertEqual(list(mine), [meant])
+		self.assertEqual(mine[meant]["title"], "Fractions")
+		theirs = self.items(self.coach)
+		self.assertEqual([theirs[one]["teacher"] for one in (before, after)], [None, None])
+		listed, = self.coach.get("/plans").json["plans"]
+		self.assertEqual((listed["id"], listed["observation"]), (plan["id"], meant))
+
+	def test_a_plan_is_for_one_lesson_and_one_coachs_boxes(self):
+		other = self.invite("coach")
+		self.plan(0, 1000, "not theirs", coach=other)
+		self.plan(0, 1000, "the first")
+		first, second = self.lesson(100), self.lesson(300)
+		items = self.items(self.coach)
+		self.assertEqual(items[first]["title"], "the first")
+		self.assertEqual((items[second]["title"], items[second]["teacher"]), ("", None))
+		self.assertEqual(len(self.items(self.teacher)), 1)
+
+	def test_what_the_coach_said_afterwards_stays(self):
+		lesson = self.lesson(100)
+		other = self.invite("teacher")
+		self.coach.patch(f"/observations/{lesson}", {"teacher": other.id, "title": "Mine"})
+		self.plan(0, 1000)
+		self.assertEqual(self.items(self.coach)[lesson]["teacher"]["id"], other.id)
+		self.assertEqual(self.items(self.teacher), {})
+
+	def test_plans_can_be_taken_back_by_their_coach_alone(self):
+		plan = self.plan(0, 1000).json
+		other = self.invite("coach")
+		self.refused(other.delete(f"/plans/{plan['id']}"), 404, "nothing")
+		self.assertEqual(other.get("/plans").json["plans"], [])
+		self.refused(self.teacher.get("/plans"), 403, "refused")
+		self.refused(self.administrator.get("/plans"), 403, "refused")
+		self.assertEqual(self.coach.delete(f"/plans/{plan['id']}").status, 204)
+		self.refused(self.coach.delete(f"/plans/{plan['id']}"), 404, "nothing")
+		self.lesson(100)
+		self.assertEqual(self.items(self.teacher), {})
+
+	def test_a_revoked_teacher_is_given_nothing(self):
+		self.plan(0, 1000)
+		self.administrator.patch(f"/people/{self.teacher.id}", {"revoked": True})
+		lesson = self.lesson(100)
+		self.assertIsNone(self.items(self.coach)[lesson]["teacher"])
+
+	def test_plans_that_are_none_are_refused(self):
+		good = {"title": "x", "teacher": self.teacher.id, "from": "2026-03-02T09:00:00Z",
+			"to": "2026-03-02T10:00:00+01:00"}
+		self.refused(self.coach.post("/plans", {**good, "from": "2026-03-02T09:00:01Z"}),
+			400, "wrong-value")
+		self.assertEqual(self.coach.post("/plans", good).status, 201)
+		for change in ({"from": "09:00"}, {"to": "2026-03-04T09:00:00Z"}, {"to": 5}, {"from": None},
+				{"title": "two\nlines"}, {"title": "x" * 300}, {"teacher": self.coach.id},
+				{"teacher": NOBODY_ID}, {"teacher": "x" * 100}, {"teacher": None}):
+			self.refused(self.coach.post("/plans", {**good, **change}), 400, "wrong-value")
 
 
 class Later(Lessons):

@@ -25,6 +25,7 @@ static const struct {
 	{DEED_SIGN_OUT, "iAAAAA"},
 	{DEED_CHECK_SCHEME, "iAAAAA"},
 	{DEED_LIST_OBSERVATIONS, "iAAAAA"},
+	{DEED_PLAN, "irAArr"},
 	{DEED_LIST_PEOPLE, "iArrrr"},
 	{DEED_LIST_TEACHERS, "iAAArr"},
 	{DEED_INVITE_ADMINISTRATOR, "iArrrr"},
