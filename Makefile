@@ -221,6 +221,7 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 	$(call install_missing,$(DEB_CHECK))
 	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
+	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/timeline.py
 
 # --- the server: its people's side ---
 
