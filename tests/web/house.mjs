@@ -273,14 +273,16 @@ export function pressesOf(n, length, seed) {
 			list.push([t, `wait ${(0.7 + random() * random() * 7).toFixed(2)}`]);
 		} else if (kind < 0.86) {
 			list.push([t, `level ${1 + Math.floor(random() * 3)}`]);
-		} else if (kind < 0.97) {
-			list.push([t, 'transition']);
+		} else if (kind < 0.91) {
+			list.push([t, 'transition'], [t + 20 + 60 * random(), 'transition']);
+		} else if (kind < 0.95) {
+			list.push([t, 'open']);
 		} else {
 			list.push([t, 'question'], [t + 1.5, 'undo']);
 		}
 		t += ((length - 40) / n) * (0.35 + 1.3 * random());
 	}
-	return list.filter(([at]) => at < length - 12);
+	return list.filter(([at]) => at < length - 12).sort((a, b) => a[0] - b[0]);
 }
 
 /* A box as the server meets it, with a journal made by hand. */

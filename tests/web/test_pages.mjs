@@ -133,11 +133,13 @@ for (const scheme of ['light', 'dark']) {
 				await page.goto(url + (typeof where === 'function' ? where() : where));
 				await page.locator(there).first().waitFor();
 				await act?.(page, scheme);
+				await page.evaluate(() => scrollTo(0, 0));
 				await settled(page);
 				assert.deepEqual(await findings(page), []);
 				await page.screenshot({ path: path.join(SHOTS, `${name}-${scheme}.png`) });
 				await page.screenshot({ path: path.join(SHOTS, `${name}-whole-${scheme}.png`), fullPage: true });
 				await page.setViewportSize({ width: 390, height: 844 });
+				await page.evaluate(() => scrollTo(0, 0));
 				await settled(page);
 				assert.ok(await overflow(page) <= 0, 'nothing scrolls sideways on a phone');
 				await page.screenshot({ path: path.join(SHOTS, `${name}-phone-${scheme}.png`) });

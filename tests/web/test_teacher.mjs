@@ -139,7 +139,7 @@ describe('a teacher, by keyboard alone', () => {
 		assert.ok(now.src.endsWith(`/audio/${heard.id}/${snippet.seq}`), now.src);
 		assert.ok(now.currentTime >= began - 0.1 && now.currentTime < began + 4,
 			`lead-in of 3 s: ${now.currentTime} for ${began}`);
-		assert.equal(await page.locator('.mark.chosen').getAttribute('data-seq'), String(seq));
+		assert.equal(await page.locator('.mark[aria-current]').getAttribute('data-seq'), String(seq));
 	});
 
 	test('pauses, goes back and on, to the ends, and to the next event', async () => {
@@ -159,13 +159,13 @@ describe('a teacher, by keyboard alone', () => {
 		await advances();
 		const first = heard.events.find((one) => !one.undone);
 
-		await page.locator(`.mark.chosen[data-seq="${first.seq}"]`).waitFor();
+		await page.locator(`.mark[aria-current][data-seq="${first.seq}"]`).waitFor();
 		await page.keyboard.press('n');
 		const second = heard.events.filter((one) => !one.undone)[1];
 
-		await page.locator(`.mark.chosen[data-seq="${second.seq}"]`).waitFor();
+		await page.locator(`.mark[aria-current][data-seq="${second.seq}"]`).waitFor();
 		await page.keyboard.press('p');
-		await page.locator(`.mark.chosen[data-seq="${first.seq}"]`).waitFor();
+		await page.locator(`.mark[aria-current][data-seq="${first.seq}"]`).waitFor();
 	});
 
 	test('is told by the slider what is where', async () => {

@@ -1,7 +1,8 @@
 /* Every moment as a row: the same list as the lanes, for eyes and ears that prefer it. */
-import { html, useMemo } from '../html.js';
+import { html, useMemo, useRef } from '../html.js';
 import { clock, plusMinus, second, span, UNSURE_S } from '../words.js';
 import { audible, levelOf, nameOf, signOf, snippetOf, whyAway } from './events.js';
+import { useMarked } from './current.js';
 import { Chip } from './sign.js';
 
 function soundWord(snippet) {
@@ -11,12 +12,11 @@ function soundWord(snippet) {
 	return whyAway(snippet);
 }
 
-function Row({ event, code, snippet, chosen, choose }) {
+function Row({ event, code, snippet, choose }) {
 	const heard = snippet && audible(snippet);
-	const name = `${chosen ? 'chosen' : ''}${event.undone ? ' undone' : ''}`;
 
 	return html`
-		<tr class=${name} aria-current=${chosen ? 'true' : undefined} data-row=${event.seq}>
+		<tr class=${event.undone ? 'undone' : ''} data-row=${event.seq}>
 			<td class="number">${event.number}</td>
 			<td class="time">${clock(event.time, true)}</td>
 			<td class="time wide">${event.wall ? second(event.wall) : '–'}${
@@ -35,8 +35,16 @@ function Row({ event, code, snippet, chosen, choose }) {
 }
 
 export function List({ timeline, codes, shown, chosen, choose }) {
-	const byName = useMemo(() => new Map(codes.map((code) => [code.name, code])), [codes]);
+	const ref = useRef(null);
+	const rows = useMemo(() => {
+		const byName = new Map(codes.map((code) => [code.name, code]));
 
+		return shown.map((event) => html`<${Row} key=${event.seq} event=${event}
+			code=${byName.get(event.code)} snippet=${snippetOf(timeline.snippets, event)}
+			choose=${choose} />`);
+	}, [timeline, codes, shown, choose]);
+
+	useMarked(ref, chosen ? `[data-row="${chosen}"]` : '', 'aria-current', 'true', undefined, rows);
 	if (shown.length === 0) {
 		return html`<p class="quiet">Nothing to list.</p>`;
 	}
@@ -46,9 +54,7 @@ export function List({ timeline, codes, shown, chosen, choose }) {
 				<thead><tr><th scope="col">No.</th><th scope="col">In the lesson</th>
 					<th scope="col" class="wide">Time of day</th><th scope="col">What</th>
 					<th scope="col">Lasts</th><th scope="col">Sound</th></tr></thead>
-				<tbody>${shown.map((event) => html`<${Row} key=${event.seq} event=${event}
-					code=${byName.get(event.code)} snippet=${snippetOf(timeline.snippets, event)}
-					chosen=${chosen === event.seq} choose=${choose} />`)}</tbody>
+				<tbody ref=${ref}>${rows}</tbody>
 			</table>
 		</div>`;
 }

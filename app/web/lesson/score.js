@@ -11,6 +11,7 @@
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js';
 import { clock, span, spoken } from '../words.js';
 import { audible, levelOf, signOf, spokenName, whyAway } from './events.js';
+import { useMarked } from './current.js';
 import { Playhead } from './playhead.js';
 import { Sign } from './sign.js';
 import { ribbonPath, ticks, wavePath } from './wave.js';
@@ -84,30 +85,33 @@ function Lane({ code, events, geometry, chosen, choose }) {
 		}
 	};
 
+	const marks = useMemo(() => mine.map((event) => html`
+		<${Mark} key=${event.seq} event=${event} code=${code} x=${x(event.time)}
+			wide=${event.end === null ? 0 : (event.end - event.time) * scale} />`), [mine, geometry]);
+
+	useMarked(ref, stopAt ? `[data-seq="${stopAt}"]` : '', 'tabindex', '0', '-1', marks);
+	useMarked(ref, chosen ? `[data-seq="${chosen}"]` : '', 'aria-current', 'true', undefined, marks);
 	return html`
 		<section class="lane" aria-label=${`${code.title}: ${mine.length} events`}>
 			<div class=${`lane-name hue${code.hue}`}><span>${code.title}</span></div>
 			<svg ref=${ref} class="lane-signs" width=${width} height=${LANE}
 				onClick=${onClick} onKeyDown=${onKeyDown}>
 				<line class="staff" x1="0" x2=${width} y1=${LANE / 2} y2=${LANE / 2} />
-				${mine.map((event) => html`<${Mark} key=${event.seq} event=${event} code=${code}
-					x=${x(event.time)} wide=${event.end === null ? 0 : (event.end - event.time) * scale}
-					chosen=${chosen === event.seq} stop=${event.seq === stopAt} />`)}
+				${marks}
 			</svg>
 		</section>`;
 }
 
-function Mark({ event, code, x, wide, chosen, stop }) {
+function Mark({ event, code, x, wide }) {
 	const sign = signOf(event, code);
 	const y = LANE / 2;
 	const bar = Math.max(wide, BAR_LEAST_PX);
-	const name = `mark hue${code.hue}${chosen ? ' chosen' : ''}${event.undone ? ' undone' : ''}`;
+	const name = `mark hue${code.hue}${event.undone ? ' undone' : ''}`;
 
 	return html`
-		<g class=${name} role="button" tabindex=${stop ? 0 : -1} data-seq=${event.seq}
+		<g class=${name} role="button" tabindex="-1" data-seq=${event.seq}
 			aria-label=${`${spokenName(event, code)}, at ${spoken(event.time)}${
-				event.undone ? ', taken back' : ''}`}
-			aria-current=${chosen ? 'true' : undefined}>
+				event.undone ? ', taken back' : ''}`}>
 			<rect class="reach" x=${x - 12} y=${y - 14} width=${Math.max(wide, 0) + 24} height="28" rx="9" />
 			${sign === 'bar' ? html`
 				<rect class=${`sign hue${code.hue}`} x=${x} y=${y - 7} width=${bar} height="14" rx="7" />
@@ -217,7 +221,7 @@ function Ruler({ geometry, length, seek }) {
 		seek(time(click.clientX - ref.current.getBoundingClientRect().left))}>
 				${list.map((t) => html`
 					<line class="tick" x1=${x(t)} x2=${x(t)} y1=${RULER - 7} y2=${RULER} />
-					<text x=${x(t)} y=${RULER - 11} text-anchor=${t === 0 ? 'start' : 'middle'}>
+					<text x=${t === 0 ? x(t) + 10 : x(t)} y=${RULER - 11} text-anchor=${t === 0 ? 'start' : 'middle'}>
 						${step % 60 ? clock(t) : `${t / 60}${t === 0 ? ' min' : ''}`}</text>`)}
 			</svg>
 		</div>`;
@@ -308,9 +312,7 @@ export function Score({ timeline, codes, shown, player, chosen, choose, minutes 
 			</svg>
 			<div class="sheet">
 				${ruler}
-				${lanes}
-				${ribbon}
-				${sound}
+				${room > 0 && [lanes, ribbon, sound]}
 				<${Playhead} player=${player} timeline=${timeline} geometry=${geometry} shown=${shown}
 					codes=${codes} />
 			</div>

@@ -153,19 +153,23 @@ function Filter({ codes, events, hidden, setHidden, withUndone, setWithUndone, m
 
 /* What the signs that were drawn mean. */
 function Legend({ lesson, codes, shown }) {
-	const seen = new Map();
+	const seen = useMemo(() => {
+		const found = new Map();
 
-	for (const event of shown) {
-		const code = codes.find((one) => one.name === event.code);
-		const key = `${code.name} ${event.modifier ?? ''} ${signOf(event, code)}`;
+		for (const event of shown) {
+			const code = codes.find((one) => one.name === event.code);
+			const key = `${code.name} ${event.modifier ?? ''} ${signOf(event, code)}`;
 
-		if (!seen.has(key)) {
-			seen.set(key, { code, event });
+			if (!found.has(key)) {
+				found.set(key, { code, event });
+			}
 		}
-	}
+		return [...found.values()];
+	}, [codes, shown]);
+
 	return html`
 		<ul class="legend" aria-label="What the signs mean">
-			${[...seen.values()].map(({ code, event }) => html`
+			${seen.map(({ code, event }) => html`
 				<li><${Chip} sign=${signOf(event, code)} hue=${code.hue} level=${levelOf(event, code)} />
 					${' '}${event.modifier ? `${code.title}: ${event.modifier}` : code.title}</li>`)}
 			${lesson.silences.map((one) => html`<li class="quiet">${SILENCES[one.why] ?? one.why}${' '}
@@ -251,7 +255,7 @@ function Lesson({ lesson, setLesson, summary, setSummary, me }) {
 				counted${hidden.size ? '; some codes are switched off' : ''}.</p>
 			${counts}
 		</section>
-		<section aria-labelledby="list-title">
+		<section class="moments" aria-labelledby="list-title">
 			<h2 id="list-title">Every moment</h2>
 			${list}
 		</section>
