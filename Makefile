@@ -205,10 +205,11 @@ check-unit: ## House rules, unit tests (plain, ASan+UBSan, TSan), fuzzers
 
 SYSTEM_TESTS := $(sort $(wildcard tests/system/test_*.py))
 # whole programs under the sanitizers: the ones that go through most of the code
-SANITIZED_TESTS := tests/system/test_lesson.py tests/system/test_microphone.py
+SANITIZED_TESTS := tests/system/test_lesson.py tests/system/test_microphone.py \
+	tests/system/test_sync.py
 
 check-system: ## Whole programs on the simulated board
-	@$(call in,release,all build/lesson/lesson.wav)
+	@$(call in,release,all build/lesson/lesson.wav build/npm/tus/ready)
 	@CHALKBOX_BUILD=build/release tests/run --label system $(SYSTEM_TESTS)
 	@for p in asan tsan; do $(call in,$$p,all) && CHALKBOX_BUILD=build/$$p \
 		tests/run --label system-$$p $(SANITIZED_TESTS) || exit 1; done
