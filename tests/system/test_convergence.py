@@ -8,12 +8,15 @@ which is the first.
 """
 import os
 import random
+import re
+import subprocess
 import threading
 import time
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 
-from harness import Case, Failed, say
-from syncing import FINE, LATER, SOMEBODY, Proxy, Site, Station, same_rows
+from harness import DEADLINE_S, Case, Failed, say
+from syncing import FINE, SOMEBODY, Proxy, Site, Station, same_rows
 
 SCHEDULES = int(os.environ.get("CHALKBOX_SCHEDULES", "200"))
 SEED = int(os.environ.get("CHALKBOX_SEED", "1"))
@@ -71,7 +74,7 @@ class Schedule:
 
 	def play(self):
 		"""All of it; how many runs it took."""
-		token = self.station.pair(self.site.server.url, self.site.code())
+		self.station.pair(self.site.server.url, self.site.code())
 		path = os.path.join(self.station.memory, "pairing")
 		with open(path, encoding="utf-8") as file:
 			text = file.read()
@@ -126,38 +129,125 @@ class Convergence(Case):
 
 
 class EveryStep(Case):
-	"""A run killed at each of its writes, one after the other."""
+	"""A run, or the server below it, killed at each of its writes, one after the other."""
 
-	CALLS = "fsync,fdatasync,rename,renameat,renameat2,unlink,unlinkat,sendto,connect,openat"
+	OF_SYNC = ("fsync", "fdatasync", "renameat", "rename", "unlinkat", "sendto", "pwrite64")
+	OF_SERVER = ("fsync", "fdatasync", "renameat", "renameat2", "rename", "linkat", "unlinkat",
+		"pwrite64")
+
+	def trace(self, call, when):
+		return ("strace", "-f", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e",
+			f"inject={call}:signal=SIGKILL:when={when}")
+
+	def station(self, site):
+		station = Station()
+		self.addCleanup(station.close)
+		station.pair(site.server.url, site.code())
+		return station.grow(1, events=2, snippets=2, sizes=(1, 3000))
+
+	def check_kept(self, station, site):
+		files, gone, kept = station.files(), station.gone(), site.sounds()
+		for seq, data in station.sounds.items():
+			if seq not in files:
+				self.assertEqual(kept.get(gone.get(seq)), data)
+
+	def check_agreed(self, station, site):
+		station.sync(expect=FINE)
+		station.sync(expect=FINE)
+		self.assertTrue(same_rows(station.rows(), site.rows(station.id)))
+		self.assertEqual(station.files(), {})
+		station.close()
 
 	def test_a_run_killed_at_any_write_of_its_own_converges(self):
 		site = Site()
 		self.addCleanup(site.close)
 		site.rules(days_on_box=0)
 		kills = 0
-		for call in ("fsync", "fdatasync", "renameat", "rename", "unlinkat", "sendto", "pwrite64"):
+		for call in self.OF_SYNC:
 			for when in range(1, 60):
-				station = Station()
-				self.addCleanup(station.close)
-				station.pair(site.server.url, site.code())
-				station.grow(1, events=2, snippets=2, sizes=(1, 3000))
-				done = station.sync(wrapper=("strace", "-f", "-qq", "-o", os.devnull, "-e",
-					f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={when}"))
-				files, gone, kept = station.files(), station.gone(), site.sounds()
-				for seq, data in station.sounds.items():
-					if seq not in files:
-						self.assertEqual(kept.get(gone.get(seq)), data)
+				station = self.station(site)
+				done = station.sync(wrapper=self.trace(call, when))
+				self.check_kept(station, site)
 				if done.returncode == FINE:
 					station.close()
 					break
 				kills += 1
-				station.sync(expect=FINE)
-				station.sync(expect=FINE)
-				self.assertTrue(same_rows(station.rows(), site.rows(station.id)))
-				self.assertEqual(station.files(), {})
-				station.close()
+				self.check_agreed(station, site)
 		self.assertGreater(kills, 20)
-		say(f"| killed at {kills} calls of one run")
+		say(f"| sync killed at {kills} of its calls")
+
+	def test_a_server_killed_at_any_write_of_its_own_converges(self):
+		site = Site()
+		self.addCleanup(site.close)
+		site.rules(days_on_box=0)
+		kills = 0
+		for call in self.OF_SERVER:
+			for when in range(1, 80):
+				station = self.station(site)
+				tracer = subprocess.Popen([*self.trace(call, when), "-p",
+					str(site.server.process.pid)], stderr=subprocess.DEVNULL)
+				self.wait_traced(site.server.process.pid)
+				done = station.sync()
+				died = site.server.process.poll() is not None
+				tracer.terminate()
+				tracer.wait()
+				if died:
+					kills += 1
+					site.restart()
+				self.check_kept(station, site)
+				if not died:
+					self.assertEqual(done.returncode, FINE, done.stderr)
+					station.close()
+					break
+				self.check_agreed(station, site)
+		self.assertGreater(kills, 20)
+		say(f"| server killed at {kills} of its calls")
+
+	def wait_traced(self, pid):
+		"""Until each of its threads is traced."""
+		def all_traced():
+			for thread in os.listdir(f"/proc/{pid}/task"):
+				with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii") as file:
+					if "TracerPid:\t0\n" in file.read():
+						return False
+			return True
+		deadline = time.monotonic() + DEADLINE_S
+		while not all_traced():
+			self.assertLess(time.monotonic(), deadline, "the server cannot be traced")
+			time.sleep(0.01)
+
+
+class ManyBoxes(Case):
+	"""A whole school at the end of the day."""
+
+	def test_ten_boxes_at_once_lose_nothing_and_the_server_stays_small(self):
+		site = Site()
+		self.addCleanup(site.close)
+		stations = []
+		for seed in range(10):
+			station = Station(name=f"box-{seed}").grow(50, events=20, snippets=2,
+				sizes=(20_000, 60_000), chance=random.Random(seed))
+			self.addCleanup(station.close)
+			station.pair(site.server.url, site.code())
+			stations.append(station)
+		before = self.memory(site, "VmRSS")
+		begin = time.monotonic()
+		with ThreadPoolExecutor(10) as pool:
+			list(pool.map(lambda station: station.sync(expect=FINE, patience=60), stations))
+		seconds = time.monotonic() - begin
+		sounds = set(site.sounds().values())
+		for station in stations:
+			self.assertTrue(same_rows(station.rows(), site.rows(station.id)))
+			self.assertTrue(sounds.issuperset(station.sounds.values()))
+		most = self.memory(site, "VmHWM")
+		say(f"| 10 boxes, 500 observations, {sum(s.seq for s in stations)} entries, "
+			f"{len(sounds)} snippets in {seconds:.1f} s; server from {before >> 10} to at most "
+			f"{most >> 10} MiB")
+		self.assertLess(most, 128 << 10)
+
+	def memory(self, site, what):
+		with open(f"/proc/{site.server.process.pid}/status", encoding="ascii") as file:
+			return int(re.search(rf"{what}:\s+(\d+) kB", file.read())[1])
 
 
 if __name__ == "__main__":
