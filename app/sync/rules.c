@@ -7,7 +7,8 @@
  *	- right now, asked for this very snippet, it answers with its hash;
  *	- the journal has an entry that says so, on disk.
  *
- * Without a rule of the site's or the box's, nothing goes.
+ * Without a rule of the site's or the box's, nothing goes; but for what a teacher
+ * withdrew, which goes without waiting for its day.
  */
 #include "app/sync/run.h"
 
@@ -111,7 +112,10 @@ static int let_go(struct run *run, const struct survey_snippet *snippet, struct 
 		return r;
 	}
 	r = writer_gone(run->writer, snippet->seq, snippet->sha256, error);
-	run->snippets_gone += r == 0;
+	if (r == 0) {
+		run->snippets_gone++;
+		survey_gone(&run->survey, snippet->seq);
+	}
 	return r;
 }
 
@@ -132,6 +136,22 @@ static int sweep(struct run *run, struct error *error)
 	return 0;
 }
 
+/* Sound that its teacher took back is not to be had here either. */
+static int let_go_withdrawn(struct run *run, struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < run->box.n_withdrawn; i++) {
+		const struct survey_snippet *snippet =
+			survey_snippet(&run->survey, run->box.withdrawn[i]);
+
+		if (snippet && snippet->seq <= run->box.kept) {
+			r = let_go(run, snippet, error);
+		}
+	}
+	return r;
+}
+
 int rules_retention(struct run *run, struct error *error)
 {
 	int days = run->config->days_on_box >= 0 ? run->config->days_on_box : run->days_on_box;
@@ -140,6 +160,9 @@ int rules_retention(struct run *run, struct error *error)
 
 	note_confirmed(run);
 	r = sweep(run, error);
+	if (r == 0) {
+		r = let_go_withdrawn(run, error);
+	}
 	if (days >= 0) {
 		up_to = notes_confirmed(run->config->sync_state, journal_id(run->journal),
 			run->box.time_ns - days * DAY_NS);

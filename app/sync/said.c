@@ -89,24 +89,41 @@ static void spare_text(const json_t *from, const char *name, char *ret_text, siz
 
 /* --- answers --- */
 
-static int read_missing(const json_t *from, struct said_box *box, struct error *error)
+/* A list of entries, rising. */
+static int read_seqs(const json_t *list, const char *name, int64_t *ret_seqs, size_t *ret_n,
+	struct error *error)
 {
-	const json_t *list = json_object_get(json_object_get(from, "snippets"), "missing");
+	size_t n = json_array_size(list);
 	int64_t before = 0;
 
-	if (!json_is_array(list) || json_array_size(list) > SAID_MISSING_MAX) {
-		return wrong(error, "snippets.missing", list ? "has a strange" : "lacks");
+	if (!json_is_array(list) || n > SAID_MISSING_MAX) {
+		return wrong(error, name, list ? "has a strange" : "lacks");
 	}
-	for (size_t i = 0; i < json_array_size(list); i++) {
+	for (size_t i = 0; i < n; i++) {
 		const json_t *one = json_array_get(list, i);
 
 		if (!json_is_integer(one) || json_integer_value(one) <= before) {
-			return wrong(error, "snippets.missing", "has a strange");
+			return wrong(error, name, "has a strange");
 		}
-		before = json_integer_value(one);
-		box->missing[box->n_missing++] = before;
+		before = ret_seqs[i] = json_integer_value(one);
 	}
+	*ret_n = n;
 	return 0;
+}
+
+static int read_snippets(const json_t *from, struct said_box *box, struct error *error)
+{
+	const json_t *snippets = json_object_get(from, "snippets");
+	const json_t *withdrawn = json_object_get(snippets, "withdrawn");
+	int r;
+
+	r = read_seqs(json_object_get(snippets, "missing"), "snippets.missing", box->missing,
+		&box->n_missing, error);
+	if (r == 0 && withdrawn) {
+		r = read_seqs(withdrawn, "snippets.withdrawn", box->withdrawn, &box->n_withdrawn,
+			error);
+	}
+	return r;
 }
 
 int said_box(const char *body, size_t n, struct said_box *ret_box, struct error *error)
@@ -129,7 +146,7 @@ int said_box(const char *body, size_t n, struct said_box *ret_box, struct error 
 	}
 	if (r == 0) {
 		spare_text(json, "config", box.config, sizeof(box.config));
-		r = read_missing(json, &box, error);
+		r = read_snippets(json, &box, error);
 	}
 	json_decref(json);
 	if (r == 0) {

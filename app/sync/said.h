@@ -23,6 +23,9 @@ struct said_box {
 	char config[SAID_ETAG_CHARS]; /* its version; "" when not said */
 	int64_t missing[SAID_MISSING_MAX]; /* snippets whose sound it lacks, rising */
 	size_t n_missing;
+	/* snippets that a teacher withdrew and the journal does not let go yet */
+	int64_t withdrawn[SAID_MISSING_MAX];
+	size_t n_withdrawn;
 };
 
 /* POST /box/entries */

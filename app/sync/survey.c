@@ -29,7 +29,7 @@ const struct survey_snippet *survey_snippet(const struct survey *survey, int64_t
 		: NULL;
 }
 
-static void take_gone(struct survey *survey, int64_t seq)
+void survey_gone(struct survey *survey, int64_t seq)
 {
 	size_t at = place_of(survey, seq);
 
@@ -120,7 +120,7 @@ int survey_take(struct survey *survey, const struct entry *entry)
 		survey->open = false;
 		return 0;
 	case ENTRY_GONE:
-		take_gone(survey, entry->ref);
+		survey_gone(survey, entry->ref);
 		return 0;
 	case ENTRY_SNIPPET:
 	case ENTRY_FAULT:

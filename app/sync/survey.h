@@ -24,6 +24,9 @@ struct survey {
 	size_t n_faults;
 };
 
+/* The snippet of that entry is gone. */
+void survey_gone(struct survey *survey, int64_t seq);
+
 /* Takes the next entry; entries come in order of seq. 0 or -ENOMEM. */
 int survey_take(struct survey *survey, const struct entry *entry) MUST_CHECK;
 

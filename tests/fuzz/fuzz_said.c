@@ -29,7 +29,8 @@ static void as_box(const char *text, size_t n)
 		check(error.text[0]);
 		return;
 	}
-	check(box.kept >= 0 && box.time_ns >= 0 && box.n_missing <= SAID_MISSING_MAX);
+	check(box.kept >= 0 && box.time_ns >= 0 && box.n_missing <= SAID_MISSING_MAX &&
+		box.n_withdrawn <= SAID_MISSING_MAX);
 	for (size_t i = 0; i < box.n_missing; i++) {
 		check(box.missing[i] > (i ? box.missing[i - 1] : 0));
 	}

@@ -261,7 +261,7 @@ static void what_the_server_says_of_a_box_is_read(void **state)
 	struct said_box box;
 
 	assert_int_equal(read_box("{\"box\":{\"id\":\"i\",\"name\":\"n\\u0007\"},\"kept\":7,"
-				  "\"time_ns\":8,\"config\":\"e\",\"snippets\":{\"missing\":[2,5]},"
+				  "\"time_ns\":8,\"config\":\"e\",\"snippets\":{\"missing\":[2,5],\"withdrawn\":[9]},"
 				  "\"new\":[{}]}",
 				 &box, NULL),
 		0);
@@ -269,6 +269,8 @@ static void what_the_server_says_of_a_box_is_read(void **state)
 	assert_int_equal(box.kept, 7);
 	assert_int_equal(box.n_missing, 2);
 	assert_int_equal(box.missing[1], 5);
+	assert_int_equal(box.n_withdrawn, 1);
+	assert_int_equal(box.withdrawn[0], 9);
 }
 
 static void an_answer_of_another_version_is_told_from_one_that_was_cut(void **state)
