@@ -72,7 +72,8 @@ static int give(struct request *request, int status, struct MHD_Response *respon
 		return 0;
 	}
 	if (!response) {
-		static char sorry[] = "{\"error\":\"busy\",\"message\":\"out of memory: try again\"}";
+		static char sorry[] = "{\"error\":\"busy\",\"message\":\"The server is out of "
+				      "memory. Try again.\"}";
 
 		status = MHD_HTTP_SERVICE_UNAVAILABLE;
 		response = MHD_create_response_from_buffer(
@@ -89,8 +90,8 @@ static int give(struct request *request, int status, struct MHD_Response *respon
 
 int answer_empty(struct request *request, int status)
 {
-	return give(request, status,
-		MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
+	return give(
+		request, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
 int answer_json(struct request *request, int status, json_t *json)
@@ -100,8 +101,8 @@ int answer_json(struct request *request, int status, json_t *json)
 
 	json_decref(json);
 	if (text) {
-		response = MHD_create_response_from_buffer(
-			strlen(text), text, MHD_RESPMEM_MUST_FREE);
+		response =
+			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
 		if (!response) {
 			free(text);
 		} else {
@@ -122,7 +123,7 @@ int answer_error(struct request *request, int status, const char *word, const ch
 	va_end(args);
 	json = json_pack("{ss ss}", "error", word, "message", message);
 	if (!json) { /* the message is not UTF-8: it repeats what the peer said */
-		json = json_pack("{ss ss}", "error", word, "message", "the request is not UTF-8");
+		json = json_pack("{ss ss}", "error", word, "message", "The request is not UTF-8.");
 	}
 	return answer_json(request, status, json);
 }
@@ -150,8 +151,7 @@ static int part(struct request *request, int64_t size, int64_t *ret_from, int64_
 	}
 	if (r == 1) {
 		answer_header(request, "Content-Range", "bytes %lld-%lld/%lld",
-			(long long)*ret_from, (long long)(*ret_from + *ret_n - 1),
-			(long long)size);
+			(long long)*ret_from, (long long)(*ret_from + *ret_n - 1), (long long)size);
 		return MHD_HTTP_PARTIAL_CONTENT;
 	}
 	return MHD_HTTP_OK;

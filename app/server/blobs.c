@@ -121,8 +121,8 @@ static int folder(const struct blobs *blobs, const char *sha256)
 	return blobs->folders[first & 0xff];
 }
 
-static int open_file(int at, const char *name, int flags, int *ret_fd, off_t *ret_bytes,
-	struct error *error)
+static int open_file(
+	int at, const char *name, int flags, int *ret_fd, off_t *ret_bytes, struct error *error)
 {
 	struct stat stat;
 	int fd, r;
@@ -141,8 +141,8 @@ static int open_file(int at, const char *name, int flags, int *ret_fd, off_t *re
 	return 0;
 }
 
-int blobs_read(struct blobs *blobs, const char *sha256, int *ret_fd, off_t *ret_bytes,
-	struct error *error)
+int blobs_read(
+	struct blobs *blobs, const char *sha256, int *ret_fd, off_t *ret_bytes, struct error *error)
 {
 	int at = folder(blobs, sha256);
 
@@ -182,8 +182,8 @@ int blobs_part_new(struct blobs *blobs, const char *id, int *ret_fd, struct erro
 	return 0;
 }
 
-int blobs_part_open(struct blobs *blobs, const char *id, int *ret_fd, off_t *ret_bytes,
-	struct error *error)
+int blobs_part_open(
+	struct blobs *blobs, const char *id, int *ret_fd, off_t *ret_bytes, struct error *error)
 {
 	return open_file(blobs->uploads, id, O_RDWR, ret_fd, ret_bytes, error);
 }
@@ -242,8 +242,8 @@ int blobs_keep(struct blobs *blobs, const char *id, int fd, const char *sha256, 
 	return r < 0 ? fail(error, r, sha256) : 0;
 }
 
-static int sweep(int at, bool uploads, int (*known)(void *data, bool upload, const char *name),
-	void *data)
+static int sweep(
+	int at, bool uploads, int (*known)(void *data, bool upload, const char *name), void *data)
 {
 	const struct dirent *entry;
 	int fd = openat(at, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;

@@ -79,9 +79,9 @@ static int config_text(struct request *request, char **ret_text, char ret_etag[s
 	if (r < 0) {
 		return r;
 	}
-	json = json_pack("{so s{sI} s[]}", "scheme",
+	json = json_pack("{so s{sI}}", "scheme",
 		site.scheme && site.scheme[0] ? json_string(site.scheme) : json_null(), "retention",
-		"days_on_box", (json_int_t)site.days_on_box, "planned");
+		"days_on_box", (json_int_t)site.days_on_box);
 	site_fini(&site);
 	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
 	json_decref(json);
@@ -120,7 +120,7 @@ static int get_config(struct request *request, struct error *error)
 
 /* --- who it is, and what is kept --- */
 
-static json_t *missing_json(const int64_t *seqs, size_t n)
+static json_t *seqs_json(const int64_t *seqs, size_t n)
 {
 	json_t *list = json_array();
 	size_t i;
@@ -136,19 +136,24 @@ static json_t *missing_json(const int64_t *seqs, size_t n)
 
 /* What the server has of the journal; unknown ones become known. */
 static int look(struct request *request, const char *journal, int64_t *ret_kept,
-	json_t **ret_missing, struct error *error)
+	json_t **ret_snippets, struct error *error)
 {
 	struct store *store = request->server->store;
-	int64_t seqs[MISSING_MOST];
-	size_t n;
+	int64_t missing[MISSING_MOST], withdrawn[MISSING_MOST];
+	size_t n_missing, n_withdrawn;
 	int r;
 
 	r = store_journal_claim(store, journal, request->box, ret_kept, error);
 	if (r == 0) {
-		r = store_snippets_missing(store, journal, seqs, MISSING_MOST, &n, error);
+		r = store_snippets_missing(store, journal, missing, MISSING_MOST, &n_missing, error);
 	}
 	if (r == 0) {
-		*ret_missing = missing_json(seqs, n);
+		r = store_snippets_withdrawn(
+			store, journal, withdrawn, MISSING_MOST, &n_withdrawn, error);
+	}
+	if (r == 0) {
+		*ret_snippets = json_pack("{so so}", "missing", seqs_json(missing, n_missing),
+			"withdrawn", seqs_json(withdrawn, n_withdrawn));
 	}
 	return r;
 }
@@ -157,7 +162,7 @@ static int get_box(struct request *request, struct error *error)
 {
 	char journal[ID_CHARS], etag[ETAG_CHARS], *text;
 	int64_t kept = 0, now_ns = server_now_ns();
-	json_t *missing;
+	json_t *snippets;
 	int r;
 
 	if (request_query(request, "journal", journal, sizeof(journal)) != 0 ||
@@ -169,7 +174,7 @@ static int get_box(struct request *request, struct error *error)
 		return r;
 	}
 	free(text);
-	r = look(request, journal, &kept, &missing, error);
+	r = look(request, journal, &kept, &snippets, error);
 	if (r == STORE_E_OTHERS) {
 		return answer_error(request, 409, "not-yours",
 			"This journal belongs to another box. Revoke that box's pairing first.");
@@ -177,16 +182,16 @@ static int get_box(struct request *request, struct error *error)
 	if (r == 0 && now_ns - request->heard_ns > HEARD_EVERY_NS) {
 		r = store_box_heard(request->server->store, request->box, now_ns, error);
 		if (r < 0) {
-			json_decref(missing);
+			json_decref(snippets);
 		}
 	}
 	if (r < 0) {
 		return r;
 	}
 	return answer_json(request, 200,
-		json_pack("{s{ss ss} sI sI ss s{so}}", "box", "id", request->box, "name",
+		json_pack("{s{ss ss} sI sI ss so}", "box", "id", request->box, "name",
 			request->box_name, "kept", (json_int_t)kept, "time_ns",
-			(json_int_t)server_now_ns(), "config", etag, "snippets", "missing", missing));
+			(json_int_t)server_now_ns(), "config", etag, "snippets", snippets));
 }
 
 /* --- what it says about itself --- */

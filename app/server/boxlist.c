@@ -31,9 +31,8 @@ static json_t *coach_json(const struct box_row *box)
 static json_t *box_json(const struct box_row *box)
 {
 	json_t *faults = json_loads(box->faults, 0, NULL);
-	json_t *clock_error = box->reported_ns
-		? json_integer(box->clock_error_ns / NS_PER_MS)
-		: json_null();
+	json_t *clock_error =
+		box->reported_ns ? json_integer(box->clock_error_ns / NS_PER_MS) : json_null();
 
 	return json_pack("{ss ss so so so so sb ss sI sI so so sI sI}", "id", box->id, "name",
 		box->name, "coach", coach_json(box), "paired", time_json(box->paired_ns),
@@ -127,8 +126,8 @@ static int pair_box(struct request *request, struct error *error)
 }
 
 /* Whether the asker may make that change; answers if not. 0, 1 or -errno. */
-static int may_change(struct request *request, enum relation relation, const json_t *json,
-	struct error *error)
+static int may_change(
+	struct request *request, enum relation relation, const json_t *json, struct error *error)
 {
 	const json_t *name = json_object_get(json, "name"), *coach = json_object_get(json, "coach");
 	const json_t *revoked = json_object_get(json, "revoked");
@@ -149,8 +148,8 @@ static int may_change(struct request *request, enum relation relation, const jso
 	return coach ? coach_ok(request, json_text(json, "coach"), error) : 0;
 }
 
-static int change(struct request *request, const struct box_row *box, const json_t *json,
-	struct error *error)
+static int change(
+	struct request *request, const struct box_row *box, const json_t *json, struct error *error)
 {
 	enum relation relation =
 		strcmp(box->coach, request->person) == 0 ? RELATION_COACH : RELATION_NONE;

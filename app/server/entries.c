@@ -46,12 +46,12 @@ static json_t *refusals_json(const struct entry_batch *batch)
 
 	for (i = 0; list && i < batch->n_refused; i++) {
 		const struct entry_refusal *refusal = &batch->refused[i];
-		json_t *one = json_pack("{sI ss}", "seq", (json_int_t)refusal->seq, "reason",
-			refusal->reason);
+		json_t *one = json_pack(
+			"{sI ss}", "seq", (json_int_t)refusal->seq, "reason", refusal->reason);
 
 		if (!one) { /* a reason that was cut within a character */
-			one = json_pack("{sI ss}", "seq", (json_int_t)refusal->seq, "reason",
-				"invalid");
+			one = json_pack(
+				"{sI ss}", "seq", (json_int_t)refusal->seq, "reason", "invalid");
 		}
 		if (json_array_append_new(list, one) != 0) {
 			json_decref(list);

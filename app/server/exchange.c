@@ -22,7 +22,7 @@
 #include <strings.h>
 
 #define DRAIN_MOST (1 << 20) /* of a body that nobody wants */
-#define STREAM_TIMES 10      /* longer that a body may take that is not held in memory */
+#define STREAM_TIMES 10 /* longer that a body may take that is not held in memory */
 #define FULL_RETRY_S 600
 #define BUSY_RETRY_S 5
 #define API "/api/v1/"
@@ -90,8 +90,7 @@ static void see_peer(struct http_exchange *exchange)
 {
 	const union MHD_ConnectionInfo *info;
 
-	info = MHD_get_connection_info(
-		exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	info = MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
 	peer_name(info ? info->client_addr : NULL, exchange->request.peer);
 	exchange->request.secure = exchange->settings->key != NULL;
 	if (exchange->settings->behind_proxy) {
@@ -153,7 +152,7 @@ static void answer_methods(struct request *request, int known)
 		}
 	}
 	answer_header(request, "Allow", "%s", allow);
-	(void)answer_error(request, 405, "method", "this address knows only %s", allow);
+	(void)answer_error(request, 405, "method", "This address knows only %s.", allow);
 }
 
 static void find_route(struct http_exchange *exchange)
@@ -176,14 +175,14 @@ static void find_route(struct http_exchange *exchange)
 		for (c = exchange->cut; *c; c++) {
 			*c = *c == '/' ? '\0' : *c;
 		}
-		exchange->route = router_find(
-			exchange->settings->router, request, exchange->cut, &known);
+		exchange->route =
+			router_find(exchange->settings->router, request, exchange->cut, &known);
 	}
 	if (!exchange->route) {
 		if (known) {
 			answer_methods(request, known);
 		} else {
-			(void)answer_error(request, 404, "not-found", "there is nothing here");
+			(void)answer_error(request, 404, "not-found", "There is nothing here.");
 		}
 	}
 }
@@ -200,13 +199,15 @@ static void fail(struct http_exchange *exchange, int r, const struct error *erro
 	}
 	if (r == -ENOSPC || r == -EDQUOT) {
 		answer_header(request, "Retry-After", "%d", FULL_RETRY_S);
-		(void)answer_error(request, 507, "full", "the server's disk is full: make room");
+		(void)answer_error(request, 507, "full",
+			"The server's disk is full. Make room on it, then try again.");
 	} else if (r == -ENOMEM || r == -EBUSY) {
 		answer_header(request, "Retry-After", "%d", BUSY_RETRY_S);
-		(void)answer_error(request, 503, "busy", "the server is busy: try again");
+		(void)answer_error(
+			request, 503, "busy", "The server is busy. Try again in a moment.");
 	} else {
 		(void)answer_error(request, 500, "broken",
-			"the server failed; its log says why: try again later");
+			"The server failed, and its log says why. Try again later.");
 	}
 }
 
@@ -227,10 +228,10 @@ static void check_body(struct http_exchange *exchange)
 	size_t most = exchange->route ? exchange->route->body_most : 0;
 
 	if (has_body(exchange) && most == 0) {
-		(void)answer_error(request, 413, "body", "this request has no body");
+		(void)answer_error(request, 413, "body", "This request takes no body.");
 	} else if (exchange->guard.length > (int64_t)most) {
-		(void)answer_error(request, 413, "too-big",
-			"the body may weigh %zu bytes at most", most);
+		(void)answer_error(
+			request, 413, "too-big", "The body may weigh %zu bytes at most.", most);
 	}
 }
 
@@ -261,14 +262,13 @@ static void refuse_shape(struct http_exchange *exchange, const char *version)
 	if (strcmp(version, MHD_HTTP_VERSION_1_1) != 0 &&
 		strcmp(version, MHD_HTTP_VERSION_1_0) != 0) {
 		exchange->last = true;
-		(void)answer_error(&exchange->request, 505, "version", "HTTP/1.1 is spoken here");
+		(void)answer_error(&exchange->request, 505, "version", "Speak HTTP/1.1.");
 	} else if (guard_end(&exchange->guard) != 0) {
 		exchange->last = true;
-		(void)answer_error(&exchange->request, exchange->guard.status, "request", "%s",
+		(void)answer_error(&exchange->request, exchange->guard.status, "request", "%s.",
 			exchange->guard.why);
 	} else if (!guard_path(exchange->path)) {
-		(void)answer_error(
-			&exchange->request, 404, "not-found", "there is nothing here");
+		(void)answer_error(&exchange->request, 404, "not-found", "There is nothing here.");
 	}
 }
 
@@ -285,8 +285,8 @@ static void open_steps(struct http_exchange *exchange, const char *version)
 }
 
 int exchange_open(struct http *http, const struct http_settings *settings,
-	struct MHD_Connection *connection, const char *url, const char *method,
-	const char *version, struct http_exchange **ret_exchange, bool *ret_now)
+	struct MHD_Connection *connection, const char *url, const char *method, const char *version,
+	struct http_exchange **ret_exchange, bool *ret_now)
 {
 	struct http_exchange *exchange = calloc(1, sizeof(*exchange));
 	const union MHD_ConnectionInfo *info;
@@ -369,7 +369,8 @@ int exchange_take(struct http_exchange *exchange, const char *bytes, size_t n)
 	}
 	exchange->came += n;
 	if (!exchange->answered && exchange->came > (route ? route->body_most : 0)) {
-		(void)answer_error(request, 413, "too-big", "the body is longer than allowed");
+		(void)answer_error(request, 413, "too-big",
+			"The body is longer than it may be. Send less at once.");
 	}
 	if (exchange->answered) {
 		most = route && route->body_most > DRAIN_MOST ? route->body_most : DRAIN_MOST;
@@ -395,8 +396,9 @@ static void end(struct http_exchange *exchange, bool whole)
 void exchange_finish(struct http_exchange *exchange)
 {
 	if (!exchange->answered) {
-		call(exchange, exchange->page ? exchange->settings->router->page
-					      : exchange->route->handle);
+		call(exchange,
+			exchange->page ? exchange->settings->router->page
+				       : exchange->route->handle);
 	}
 	end(exchange, true);
 	if (!exchange->answered) {

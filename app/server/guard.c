@@ -84,16 +84,16 @@ void guard_see(struct guard *guard, const char *name, const char *value)
 	value = value ? value : "";
 	guard->bytes += strlen(name) + strlen(value) + 4;
 	if (guard->n == GUARD_HEADERS_MOST || guard->bytes > GUARD_BYTES_MOST) {
-		refuse(guard, 431, "the headers are too many or too long");
+		refuse(guard, 431, "The headers are too many or too long");
 		return;
 	}
 	if (!token_ok(name) || !value_ok(value)) {
-		refuse(guard, 400, "a header is not made of what headers are made of");
+		refuse(guard, 400, "A header is not made of what headers are made of");
 		return;
 	}
 	for (i = 0; i < guard->n; i++) {
 		if (strcasecmp(guard->seen[i], name) == 0 && !may_repeat(name)) {
-			refuse(guard, 400, "a header comes twice");
+			refuse(guard, 400, "A header comes twice");
 			return;
 		}
 	}
@@ -105,7 +105,7 @@ void guard_see(struct guard *guard, const char *name, const char *value)
 	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
 		guard->chunked = true;
 		if (strcasecmp(value, "chunked") != 0) {
-			refuse(guard, 501, "only the chunked transfer encoding is known here");
+			refuse(guard, 501, "Only the chunked transfer encoding is known here");
 		}
 	}
 }
@@ -113,7 +113,7 @@ void guard_see(struct guard *guard, const char *name, const char *value)
 int guard_end(struct guard *guard)
 {
 	if (guard->hosts != 1) {
-		refuse(guard, 400, "there must be exactly one Host");
+		refuse(guard, 400, "There must be exactly one Host");
 	}
 	if (guard->has_length && guard->chunked) {
 		refuse(guard, 400, "Content-Length and Transfer-Encoding exclude each other");
@@ -133,8 +133,8 @@ bool guard_path(const char *path)
 	}
 	while (*path == '/') {
 		path++;
-		part = strspn(path,
-			"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-");
+		part = strspn(
+			path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._~-");
 		if (part == 0 || (part <= 2 && strspn(path, ".") == part)) {
 			return false;
 		}

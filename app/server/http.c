@@ -120,8 +120,8 @@ static enum MHD_Result on_request(void *data, struct MHD_Connection *connection,
 	bool now;
 
 	if (!exchange) {
-		if (exchange_open(http, http->settings, connection, url, method, version,
-			    &exchange, &now) < 0) {
+		if (exchange_open(http, http->settings, connection, url, method, version, &exchange,
+			    &now) < 0) {
 			return MHD_NO;
 		}
 		*context = exchange;
@@ -200,8 +200,8 @@ static int bind_one(const struct addrinfo *info, int *ret_fd)
 }
 
 /* Without an address: every one there is, IPv6 with IPv4 if the kernel has it. */
-static int bind_any(const char *host, const char *port, int family, int *ret_fd,
-	struct error *error)
+static int bind_any(
+	const char *host, const char *port, int family, int *ret_fd, struct error *error)
 {
 	struct addrinfo hints = {
 		.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM, .ai_family = family};
@@ -267,18 +267,15 @@ int http_start(struct http *http, struct error *error)
 	};
 
 	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
-		MHD_OPTION_LISTEN_SOCKET, http->listen_fd,
-		MHD_OPTION_THREAD_POOL_SIZE, (unsigned int)settings->threads,
-		MHD_OPTION_CONNECTION_LIMIT, (unsigned int)settings->connections_most,
-		MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned int)settings->per_address_most,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_BYTES,
-		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)settings->idle_s,
-		MHD_OPTION_STRICT_FOR_CLIENT, 1,
-		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,
-		MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
-		MHD_OPTION_ARRAY, http->key ? tls : &tls[3],
-		MHD_OPTION_END);
+		MHD_OPTION_LISTEN_SOCKET, http->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
+		(unsigned int)settings->threads, MHD_OPTION_CONNECTION_LIMIT,
+		(unsigned int)settings->connections_most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+		(unsigned int)settings->per_address_most, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
+		(unsigned int)settings->idle_s, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+		MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_NOTIFY_CONNECTION,
+		on_connection, http, MHD_OPTION_NOTIFY_COMPLETED, on_completed, http,
+		MHD_OPTION_ARRAY, http->key ? tls : &tls[3], MHD_OPTION_END);
 	if (!http->daemon) {
 		return error_set(error, -EINVAL, "the HTTP server does not start%s",
 			http->key ? ": are the key and the certificate a pair, as PEM?" : "");

@@ -186,13 +186,15 @@ static int parse(int argc, char **argv, struct serve_options *options)
 		}
 	}
 	if (optind < argc || !options->data_dir || !options->listen) {
-		fprintf(stderr, "chalkbox-server: give --data DIR and --listen ADDRESS:PORT, and "
-				"nothing without a name; see --help\n");
+		fprintf(stderr,
+			"chalkbox-server: give --data DIR and --listen ADDRESS:PORT, and "
+			"nothing without a name; see --help\n");
 		return EX_USAGE + 1;
 	}
 	if (!options->key != !options->cert || (options->key && options->plain)) {
-		fprintf(stderr, "chalkbox-server: --tls-cert and --tls-key come together, and "
-				"without --plain\n");
+		fprintf(stderr,
+			"chalkbox-server: --tls-cert and --tls-key come together, and "
+			"without --plain\n");
 		return EX_USAGE + 1;
 	}
 	return 0;

@@ -124,8 +124,8 @@ static int add(struct ndjson *lines, struct entry *entry, const char *wrong)
 	return r;
 }
 
-static int line(struct ndjson *lines, const char *text, size_t n, size_t number_of,
-	struct error *error)
+static int line(
+	struct ndjson *lines, const char *text, size_t n, size_t number_of, struct error *error)
 {
 	const char *wrong = NULL;
 	struct entry entry;
@@ -134,15 +134,15 @@ static int line(struct ndjson *lines, const char *text, size_t n, size_t number_
 	int r;
 
 	if (guard_depth(text, n) > GUARD_DEEPEST) {
-		return error_set(error, -EINVAL, "line %zu is nested too deep", number_of);
+		return error_set(error, -EINVAL, "Line %zu is nested too deep", number_of);
 	}
 	json = json_loadb(text, n, JSON_REJECT_DUPLICATES, &where);
 	if (!json) {
-		return error_set(error, -EINVAL, "line %zu is not JSON: %s", number_of, where.text);
+		return error_set(error, -EINVAL, "Line %zu is not JSON: %s", number_of, where.text);
 	}
 	if (!json_is_object(json) || json_integer_value(json_object_get(json, "seq")) < 1) {
 		json_decref(json);
-		return error_set(error, -EINVAL, "line %zu is not an object with a \"seq\" above 0",
+		return error_set(error, -EINVAL, "Line %zu is not an object with a \"seq\" above 0",
 			number_of);
 	}
 	r = entry_of(json, &entry, &wrong);
@@ -165,7 +165,7 @@ int ndjson_parse(const char *text, size_t n, struct ndjson *ret_lines, struct er
 		bytes = end ? (size_t)(end - (text + at)) : n - at;
 		number_of++;
 		if (bytes > 0 && lines.entries.n == NDJSON_LINES_MOST) {
-			r = error_set(error, -E2BIG, "a batch holds %d entries at most",
+			r = error_set(error, -E2BIG, "A batch holds %d entries at most",
 				NDJSON_LINES_MOST);
 		} else if (bytes > 0) {
 			r = line(&lines, text + at, bytes, number_of, error);

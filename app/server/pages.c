@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define POLICY \
-	"default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; " \
+#define POLICY                                                                                     \
+	"default-src 'self'; img-src 'self' data:; media-src 'self' blob:; object-src 'none'; "    \
 	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 static const char *type_of(const char *path)

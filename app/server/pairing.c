@@ -64,8 +64,7 @@ static int64_t wait_s(struct request *request)
 	return s ? s : backoff_try(backoff, &all_rule, "everybody", now_ns);
 }
 
-static int take(struct request *request, const char *code, struct box_row *box,
-	struct error *error)
+static int take(struct request *request, const char *code, struct box_row *box, struct error *error)
 {
 	char code_hash[TOKEN_CHARS], token[TOKEN_CHARS], token_of[TOKEN_CHARS];
 	int r;

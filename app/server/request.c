@@ -56,23 +56,22 @@ int request_json(struct request *request, json_t **ret_object)
 	json_t *json;
 
 	if (!type_ok(request)) {
-		(void)answer_error(
-			request, 415, "type", "the body must be sent as application/json");
+		(void)answer_error(request, 415, "type", "Send the body as application/json.");
 		return 1;
 	}
 	if (guard_depth(request->body, request->body_bytes) > GUARD_DEEPEST) {
-		(void)answer_error(request, 400, "json", "the JSON is nested too deep");
+		(void)answer_error(request, 400, "json", "The JSON is nested too deep.");
 		return 1;
 	}
 	json = json_loadb(request->body, request->body_bytes, JSON_REJECT_DUPLICATES, &wrong);
 	if (!json) {
 		(void)answer_error(
-			request, 400, "json", "line %d of the JSON: %s", wrong.line, wrong.text);
+			request, 400, "json", "Line %d of the JSON: %s.", wrong.line, wrong.text);
 		return 1;
 	}
 	if (!json_is_object(json)) {
 		json_decref(json);
-		(void)answer_error(request, 400, "json", "the JSON must be an object");
+		(void)answer_error(request, 400, "json", "The JSON must be an object.");
 		return 1;
 	}
 	*ret_object = json;

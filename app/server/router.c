@@ -28,8 +28,8 @@ static bool fits(const char *pattern, const char *parts, struct request *request
 	return *pattern == '\0' && *parts == '\0';
 }
 
-const struct route *router_find(const struct router *router, struct request *request,
-	const char *parts, int *ret_methods)
+const struct route *router_find(
+	const struct router *router, struct request *request, const char *parts, int *ret_methods)
 {
 	int method = request->method;
 	const struct route *const *table, *route, *get = NULL;

@@ -48,9 +48,8 @@ struct serve {
 };
 
 static const struct route *const tables[] = {pair_routes, box_routes, entry_routes, upload_routes,
-	boxes_routes, session_routes, people_routes, observation_routes, plan_routes,
-	audio_routes, site_routes,
-	NULL};
+	boxes_routes, session_routes, people_routes, observation_routes, guest_routes, plan_routes, audio_routes,
+	site_routes, NULL};
 
 int64_t server_now_ns(void)
 {
@@ -117,8 +116,8 @@ static int open_loop(struct serve *serve)
 		r = sd_event_add_signal(serve->event, &serve->signals[1], SIGINT, on_signal, serve);
 	}
 	if (r >= 0) {
-		r = sd_event_add_time_relative(serve->event, &serve->timer, CLOCK_MONOTONIC, TICK_US,
-			0, on_tick, serve);
+		r = sd_event_add_time_relative(
+			serve->event, &serve->timer, CLOCK_MONOTONIC, TICK_US, 0, on_tick, serve);
 	}
 	if (r >= 0) {
 		r = sd_event_set_watchdog(serve->event, true);
@@ -327,8 +326,9 @@ static int show(struct serve *serve, struct error *error)
 	if (show_link(serve, error) < 0) {
 		return -EIO;
 	}
-	return fflush(stdout) == 0 ? 0 : error_set(error, -errno, "standard output: %s",
-						 strerror(errno));
+	return fflush(stdout) == 0
+		? 0
+		: error_set(error, -errno, "standard output: %s", strerror(errno));
 }
 
 int serve_run(struct serve *serve, struct error *error)

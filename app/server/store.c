@@ -246,8 +246,8 @@ static void run_batch(struct store_db *db, struct waiting *list)
 	for (w = list; r == 0 && w; w = w->next) {
 		w->r = run_one(db, w);
 		if (sqlite3_get_autocommit(db->db)) {
-			r = error_set(&error, w->r < 0 ? w->r : -EIO,
-				"SQLite gave the transaction up");
+			r = error_set(
+				&error, w->r < 0 ? w->r : -EIO, "SQLite gave the transaction up");
 		}
 	}
 	if (r == 0) {
@@ -359,8 +359,8 @@ int store_read(struct store *store, store_job *job, void *arg, struct error *err
 
 /* --- statements --- */
 
-static int statement(struct store_db *db, const char *sql, sqlite3_stmt **ret_stmt,
-	struct error *error)
+static int statement(
+	struct store_db *db, const char *sql, sqlite3_stmt **ret_stmt, struct error *error)
 {
 	size_t i;
 	int r;

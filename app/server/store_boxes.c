@@ -46,8 +46,8 @@ static int pairing_coach(struct store_db *db, const struct pairing *p,
 	sqlite3_stmt *stmt;
 	int r;
 
-	r = sql_begin(db, &stmt, error, "SELECT coach, expires_ns, box FROM pairing WHERE code = $1",
-		"t", p->code);
+	r = sql_begin(db, &stmt, error,
+		"SELECT coach, expires_ns, box FROM pairing WHERE code = $1", "t", p->code);
 	if (r < 0) {
 		return r;
 	}
@@ -96,10 +96,10 @@ int store_pairing_take(struct store *store, const char *code_hash, const struct 
 
 /* --- boxes --- */
 
-#define COLUMNS \
-	"SELECT box.id, box.coach, box.name, COALESCE(person.name, ''), paired_ns," \
-	" box.revoked_ns, heard_ns, reported_ns, version, free_bytes, state_bytes," \
-	" clock_error_ns, unsent_entries, unsent_snippets, faults" \
+#define COLUMNS                                                                                    \
+	"SELECT box.id, box.coach, box.name, COALESCE(person.name, ''), paired_ns,"                \
+	" box.revoked_ns, heard_ns, reported_ns, version, free_bytes, state_bytes,"                \
+	" clock_error_ns, unsent_entries, unsent_snippets, faults"                                 \
 	" FROM box LEFT JOIN person ON person.id = box.coach "
 
 static int row(sqlite3_stmt *stmt, struct box_row *ret_box)
@@ -152,8 +152,8 @@ static int by_token(struct store_db *db, void *arg, struct error *error)
 	return r < 0 ? r : r > 0 ? 0 : STORE_E_NO_BOX;
 }
 
-int store_box_by_token(struct store *store, const char *token_hash, struct box_row *ret_box,
-	struct error *error)
+int store_box_by_token(
+	struct store *store, const char *token_hash, struct box_row *ret_box, struct error *error)
 {
 	struct search search = {.key = token_hash, .list = ret_box};
 
@@ -276,8 +276,8 @@ static int report(struct store_db *db, void *arg, struct error *error)
 		said->unsent_snippets);
 }
 
-int store_box_report(struct store *store, const char *id, const struct box_report *said,
-	struct error *error)
+int store_box_report(
+	struct store *store, const char *id, const struct box_report *said, struct error *error)
 {
 	struct change change = {.id = id, .report = said};
 
@@ -314,8 +314,7 @@ static int change_row(struct store_db *db, void *arg, struct error *error)
 int store_box_change(struct store *store, const char *id, const char *name, const char *coach,
 	int64_t revoked_ns, struct error *error)
 {
-	struct change change = {
-		.id = id, .name = name, .coach = coach, .revoked_ns = revoked_ns};
+	struct change change = {.id = id, .name = name, .coach = coach, .revoked_ns = revoked_ns};
 
 	return store_write(store, change_row, &change, error);
 }

@@ -143,10 +143,9 @@ static bool same_body(const char *a, const char *b)
 
 static bool same(const struct entry *a, const struct entry *b)
 {
-	return a->seq == b->seq && a->boot == b->boot && a->t_ns == b->t_ns &&
-		a->kind == b->kind && a->observation == b->observation &&
-		strcmp(a->code, b->code) == 0 && a->ref == b->ref && a->value == b->value &&
-		same_body(a->body, b->body);
+	return a->seq == b->seq && a->boot == b->boot && a->t_ns == b->t_ns && a->kind == b->kind &&
+		a->observation == b->observation && strcmp(a->code, b->code) == 0 &&
+		a->ref == b->ref && a->value == b->value && same_body(a->body, b->body);
 }
 
 /* 0 when the journal has just this entry, 1 when it has another one. */
@@ -347,17 +346,13 @@ int store_entries_read(struct store *store, const char *journal, int64_t from_se
 	return store_read(store, read_span, &span, error);
 }
 
-static int missing(struct store_db *db, void *arg, struct error *error)
+/* Runs a query for seqs, with the journal as $1 and the room as $2. */
+static int list_seqs(struct store_db *db, struct span *span, const char *sql, struct error *error)
 {
-	struct span *span = arg;
 	sqlite3_stmt *stmt;
 	int r;
 
-	r = sql_begin(db, &stmt, error,
-		"SELECT seq FROM snippet LEFT JOIN blob ON blob.sha256 = snippet.sha256"
-		" WHERE journal = $1 AND withdrawn_ns = 0 AND blob.sha256 IS NULL"
-		" ORDER BY seq LIMIT $2",
-		"ti", span->journal, (int64_t)span->room);
+	r = sql_begin(db, &stmt, error, sql, "ti", span->journal, (int64_t)span->room);
 	if (r < 0) {
 		return r;
 	}
@@ -368,11 +363,43 @@ static int missing(struct store_db *db, void *arg, struct error *error)
 	return r < 0 ? r : 0;
 }
 
+static int missing(struct store_db *db, void *arg, struct error *error)
+{
+	return list_seqs(db, arg,
+		"SELECT seq FROM snippet LEFT JOIN blob ON blob.sha256 = snippet.sha256"
+		" WHERE journal = $1 AND withdrawn_ns = 0 AND blob.sha256 IS NULL"
+		" ORDER BY seq LIMIT $2",
+		error);
+}
+
 int store_snippets_missing(struct store *store, const char *journal, int64_t *ret_seqs, size_t room,
 	size_t *ret_n, struct error *error)
 {
 	struct span span = {.journal = journal, .seqs = ret_seqs, .room = room};
 	int r = store_read(store, missing, &span, error);
+
+	if (r == 0) {
+		*ret_n = span.n;
+	}
+	return r;
+}
+
+static int withdrawn(struct store_db *db, void *arg, struct error *error)
+{
+	_Static_assert(ENTRY_GONE == 14, "the kind is a number in the text below");
+	return list_seqs(db, arg,
+		"SELECT seq FROM snippet WHERE journal = $1 AND withdrawn_ns <> 0 AND NOT EXISTS"
+		" (SELECT 1 FROM entry WHERE entry.journal = snippet.journal AND kind = 14"
+		"  AND ref = snippet.seq AND entry.seq > snippet.seq)"
+		" ORDER BY seq LIMIT $2",
+		error);
+}
+
+int store_snippets_withdrawn(struct store *store, const char *journal, int64_t *ret_seqs,
+	size_t room, size_t *ret_n, struct error *error)
+{
+	struct span span = {.journal = journal, .seqs = ret_seqs, .room = room};
+	int r = store_read(store, withdrawn, &span, error);
 
 	if (r == 0) {
 		*ret_n = span.n;

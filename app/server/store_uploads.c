@@ -137,13 +137,14 @@ static int done_job(struct store_db *db, void *arg, struct error *error)
 		return r;
 	}
 	return sql_do(db, NULL, error,
-		"INSERT INTO blob(sha256, bytes, kept_ns) VALUES($1, $2, $3) ON CONFLICT DO NOTHING",
+		"INSERT INTO blob(sha256, bytes, kept_ns) VALUES($1, $2, $3) ON CONFLICT DO "
+		"NOTHING",
 		"tii", upload->of.sha256, upload->bytes, work->at_ns);
 }
 
 int store_upload_done(struct store *store, const struct upload_row *upload, int64_t now_ns,
-	bool (*there)(void *data, const char *sha256), void *data,
-	char ret_ended[static ID_CHARS], struct error *error)
+	bool (*there)(void *data, const char *sha256), void *data, char ret_ended[static ID_CHARS],
+	struct error *error)
 {
 	struct work work = {.upload = upload,
 		.ended = ret_ended,
@@ -201,7 +202,8 @@ static int extend_job(struct store_db *db, void *arg, struct error *error)
 		work->id, work->at_ns);
 }
 
-int store_upload_extend(struct store *store, const char *id, int64_t expires_ns, struct error *error)
+int store_upload_extend(
+	struct store *store, const char *id, int64_t expires_ns, struct error *error)
 {
 	struct work work = {.id = id, .at_ns = expires_ns};
 

@@ -116,8 +116,8 @@ static int describe(gnutls_x509_crt_t cert, const char *host)
 		result = gnutls_x509_crt_set_expiration_time(cert, now + YEARS * YEAR_S);
 	}
 	if (result >= 0) {
-		result = gnutls_x509_crt_set_dn_by_oid(cert, GNUTLS_OID_X520_COMMON_NAME, 0,
-			"Chalkbox", strlen("Chalkbox"));
+		result = gnutls_x509_crt_set_dn_by_oid(
+			cert, GNUTLS_OID_X520_COMMON_NAME, 0, "Chalkbox", strlen("Chalkbox"));
 	}
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && result >= 0; i++) {
 		result = add_name(cert, names[i]);

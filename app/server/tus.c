@@ -57,8 +57,10 @@ static int pair_parse(const char *text, size_t n, struct pair *ret_pair, struct 
 		    text + key + 1, n - key - 1, NULL, &ret_pair->n, &end,
 		    sodium_base64_VARIANT_ORIGINAL) != 0 ||
 		end != text + n) {
-		return error_set(error, -EINVAL, "Upload-Metadata: %s is not base64 of at most %d "
-			"bytes", ret_pair->key, VALUE_BYTES - 1);
+		return error_set(error, -EINVAL,
+			"Upload-Metadata: %s is not base64 of at most %d "
+			"bytes",
+			ret_pair->key, VALUE_BYTES - 1);
 	}
 	ret_pair->value[ret_pair->n] = '\0';
 	return 0;
@@ -92,8 +94,8 @@ static int apply(const struct pair *pair, struct tus_metadata *metadata, struct 
 	return 0;
 }
 
-static int once(char seen[static KEYS_MOST][KEY_CHARS], size_t *n, const char *key,
-	struct error *error)
+static int once(
+	char seen[static KEYS_MOST][KEY_CHARS], size_t *n, const char *key, struct error *error)
 {
 	size_t i;
 
@@ -135,8 +137,8 @@ int tus_metadata_parse(const char *header, struct tus_metadata *ret_metadata, st
 		return r;
 	}
 	if (!metadata.journal[0] || !metadata.seq || !metadata.sha256[0]) {
-		return error_set(error, -EINVAL,
-			"Upload-Metadata must name journal, seq and sha256");
+		return error_set(
+			error, -EINVAL, "Upload-Metadata must name journal, seq and sha256");
 	}
 	*ret_metadata = metadata;
 	return 0;
@@ -149,8 +151,8 @@ void tus_base64(const char *text, char *ret_text, size_t room)
 	while (sodium_base64_encoded_len(n, sodium_base64_VARIANT_ORIGINAL) > room) {
 		n--;
 	}
-	(void)sodium_bin2base64(ret_text, room, (const unsigned char *)text, n,
-		sodium_base64_VARIANT_ORIGINAL);
+	(void)sodium_bin2base64(
+		ret_text, room, (const unsigned char *)text, n, sodium_base64_VARIANT_ORIGINAL);
 }
 
 void tus_date(int64_t realtime_ns, char ret_text[static TUS_DATE_CHARS])

@@ -71,8 +71,8 @@ static int refused(struct request *request, const struct upload_row *row, int r)
 {
 	switch (r) {
 	case STORE_E_NO_SNIPPET:
-		return answer_error(request, 409, "no-such-snippet",
-			"Send the entry of that snippet first.");
+		return answer_error(
+			request, 409, "no-such-snippet", "Send the entry of that snippet first.");
 	case STORE_E_DIFFERS:
 		return answer_error(request, 409, "differs",
 			"The snippet's entry names another hash or length.");
@@ -197,8 +197,8 @@ static int complete(struct request *request, struct stream *stream, char ended[s
 	if (r != 0) {
 		return r < 0 ? r : wrong_hash(request, stream, error);
 	}
-	r = store_upload_done(server->store, row, server_now_ns(), there, server->blobs, ended,
-		error);
+	r = store_upload_done(
+		server->store, row, server_now_ns(), there, server->blobs, ended, error);
 	if (r == STORE_E_WITHDRAWN && store_blob_known(server->store, row->of.sha256, error) == 0) {
 		r = blobs_remove(server->blobs, row->of.sha256, error);
 		r = r == 0 ? STORE_E_WITHDRAWN : r;

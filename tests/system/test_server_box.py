@@ -204,7 +204,7 @@ class Configuration(BoxCase):
 		box = self.box()
 		first = box.request("GET", "/box/config")
 		self.assertEqual(first.status, 200)
-		self.assertEqual(set(first.json), {"scheme", "retention", "planned"})
+		self.assertEqual(set(first.json), {"scheme", "retention"})
 		etag = first.headers["ETag"]
 		self.assertEqual(self.look(box)["config"], etag)
 		again = box.request("GET", "/box/config", headers={"If-None-Match": etag})

@@ -88,12 +88,12 @@ static void refused(const char *text, const char *word)
 
 static void a_line_that_is_no_entry_is_refused_with_its_number(void **state)
 {
-	refused("{", "line 1");
-	refused(PRESS "\n\nx", "line 3");
-	refused("[]", "line 1");
+	refused("{", "Line 1");
+	refused(PRESS "\n\nx", "Line 3");
+	refused("[]", "Line 1");
 	refused("{\"seq\":0}", "seq");
-	refused("{\"seq\":1,\"seq\":1}", "line 1");
-	refused("{\"seq\":1,\"code\":\"\xff\"}", "line 1");
+	refused("{\"seq\":1,\"seq\":1}", "Line 1");
+	refused("{\"seq\":1,\"code\":\"\xff\"}", "Line 1");
 	refused("{\"seq\":1,\"body\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "too deep");
 }
 
