@@ -226,8 +226,8 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 
 # --- the server: its people's side ---
 
-SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o observations.o \
-	passwords.o people.o plans.o retention.o sessions.o site.o store_observations.o store_people.o \
+SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o guests.o observations.o \
+	passwords.o people.o plans.o retention.o sessions.o site.o store_guests.o store_observations.o store_people.o \
 	store_plans.o store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
 UNIT_TESTS += access backoff passwords
 

@@ -1,6 +1,6 @@
 /*
  * An observation belongs to its teacher; the coach who made it sees it; nobody
- * else does, administrators included. So what concerns an observation hangs on
+ * else does unless the teacher lets them, and administrators never. So what concerns an observation hangs on
  * the relation to it, never on the role alone, and a person without one is told
  * what a person is told who guesses: there is no such thing.
  */
@@ -18,6 +18,7 @@ enum {
 	ITS_TEACHER = 1 << 5, /* the teacher it is assigned to */
 	SIGNED_IN = ADMINISTRATOR | COACH | TEACHER,
 	HIDDEN = 1 << 6, /* refused as if it did not exist */
+	ITS_GUEST = 1 << 7, /* whom its teacher lets see it */
 };
 
 static const unsigned char table[DEEDS_END] = {
@@ -49,23 +50,26 @@ static const unsigned char table[DEEDS_END] = {
 	[DEED_SEE_SITE] = ADMINISTRATOR,
 	[DEED_CHANGE_SITE] = ADMINISTRATOR,
 
-	[DEED_SEE_TIMELINE] = ITS_COACH | ITS_TEACHER | HIDDEN,
-	[DEED_HEAR] = ITS_COACH | ITS_TEACHER | HIDDEN,
+	[DEED_SEE_TIMELINE] = ITS_COACH | ITS_TEACHER | ITS_GUEST | HIDDEN,
+	[DEED_HEAR] = ITS_COACH | ITS_TEACHER | ITS_GUEST | HIDDEN,
 	[DEED_CHANGE_OBSERVATION] = ITS_COACH | HIDDEN,
 	[DEED_WITHDRAW] = ITS_TEACHER | HIDDEN,
 	[DEED_SEE_LOOKS] = ITS_TEACHER | HIDDEN,
+	[DEED_RELEASE] = ITS_TEACHER | HIDDEN,
 };
 
 /* A relation counts only for the role it belongs to. */
 static unsigned int standing(enum role role, enum relation relation)
 {
+	unsigned int guest = relation == RELATION_GUEST ? ITS_GUEST : 0;
+
 	switch (role) {
 	case ROLE_ADMINISTRATOR:
 		return ANYBODY | ADMINISTRATOR;
 	case ROLE_COACH:
-		return ANYBODY | COACH | (relation == RELATION_COACH ? ITS_COACH : 0);
+		return ANYBODY | COACH | guest | (relation == RELATION_COACH ? ITS_COACH : 0);
 	case ROLE_TEACHER:
-		return ANYBODY | TEACHER | (relation == RELATION_TEACHER ? ITS_TEACHER : 0);
+		return ANYBODY | TEACHER | guest | (relation == RELATION_TEACHER ? ITS_TEACHER : 0);
 	default:
 		return ANYBODY;
 	}

@@ -21,6 +21,7 @@ enum relation {
 	RELATION_NONE,
 	RELATION_COACH, /* made the observation; carries the box */
 	RELATION_TEACHER, /* the observation is assigned to them */
+	RELATION_GUEST,   /* its teacher lets them see it */
 	RELATIONS_END,
 };
 
@@ -59,6 +60,7 @@ enum deed {
 	DEED_CHANGE_OBSERVATION,
 	DEED_WITHDRAW,
 	DEED_SEE_LOOKS,
+	DEED_RELEASE,
 	DEEDS_END,
 };
 

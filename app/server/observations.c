@@ -20,6 +20,7 @@ static enum relation relation_to(
 	}
 	return strcmp(observation->coach, request->person) == 0      ? RELATION_COACH
 		: strcmp(observation->teacher, request->person) == 0 ? RELATION_TEACHER
+		: observation->guest                                 ? RELATION_GUEST
 								     : RELATION_NONE;
 }
 
@@ -29,7 +30,8 @@ int observation_for(struct request *request, enum deed deed, struct observation 
 	enum relation relation = RELATION_NONE;
 	int r;
 
-	r = store_observation_get(request->server->store, request->part[0], ret_observation, error);
+	r = store_observation_get(
+		request->server->store, request->part[0], request->person, ret_observation, error);
 	if (r < 0) {
 		return r;
 	}
@@ -50,7 +52,7 @@ static json_t *summary_json(const struct observation *observation, const struct 
 	const struct moment *start = &summary->start;
 	char iso[ISO_CHARS];
 
-	return json_pack("{s:s, s:s, s:o, s:o, s:f, s:b, s:I, s:I, s:o, s:o, s:s}", "id",
+	return json_pack("{s:s, s:s, s:o, s:o, s:f, s:b, s:I, s:I, s:o, s:o, s:s, s:b}", "id",
 		observation->id, "title", observation->title, "start",
 		start->known ? json_string(iso_utc(start->realtime_ns, iso)) : json_null(),
 		"start_uncertainty_ms",
@@ -59,7 +61,7 @@ static json_t *summary_json(const struct observation *observation, const struct 
 		(json_int_t)summary->events, "snippets", (json_int_t)summary->snippets, "coach",
 		person_or_null(observation->coach, observation->coach_name), "teacher",
 		person_or_null(observation->teacher, observation->teacher_name), "box",
-		observation->box_name);
+		observation->box_name, "guest", observation->guest);
 }
 
 /* Why there is an observation, but nothing of it to show. */
@@ -78,7 +80,7 @@ static int answer_observation(struct request *request, const char *id, struct er
 	struct summary summary;
 	int r;
 
-	r = store_observation_get(server->store, id, &observation, error);
+	r = store_observation_get(server->store, id, request->person, &observation, error);
 	if (r == 0) {
 		r = timelines_summary(
 			server->people->timelines, server->store, &observation, &summary, error);

@@ -57,6 +57,7 @@ const char *people_line(const json_t *value, size_t room);
 extern const struct route people_routes[];      /* people.c */
 extern const struct route session_routes[];     /* sessions.c */
 extern const struct route observation_routes[]; /* observations.c */
+extern const struct route guest_routes[];       /* guests.c */
 extern const struct route plan_routes[];        /* plans.c */
 extern const struct route audio_routes[];       /* audio.c */
 extern const struct route site_routes[];        /* site.c: rules and schemes */

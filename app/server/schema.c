@@ -90,6 +90,11 @@
 	"what TEXT NOT NULL, seq BIGINT NOT NULL," /* of the snippet heard; or 0 */ \
 	"at_ns BIGINT NOT NULL, until_ns BIGINT NOT NULL);" \
 	"CREATE INDEX look_observation ON look(observation, person);" \
+	/* whom a teacher lets see an observation of theirs */ \
+	"CREATE TABLE guest(" \
+	"observation TEXT NOT NULL, person TEXT NOT NULL, since_ns BIGINT NOT NULL," \
+	"PRIMARY KEY(observation, person));" \
+	"CREATE INDEX guest_person ON guest(person);" \
 	/* who the lesson that a coach observes in that time will belong to */ \
 	"CREATE TABLE plan(" \
 	"id TEXT PRIMARY KEY, coach TEXT NOT NULL, teacher TEXT NOT NULL," \

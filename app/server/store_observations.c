@@ -9,7 +9,8 @@
 
 #define OBSERVATION                                                                                \
 	"o.id, o.journal, o.seq, coalesce(j.kept, 0), o.title, o.coach, o.teacher, "               \
-	"coalesce(c.name, ''), coalesce(t.name, ''), coalesce(b.name, '') "                        \
+	"coalesce(c.name, ''), coalesce(t.name, ''), coalesce(b.name, ''), "                       \
+	"EXISTS(SELECT 1 FROM guest g WHERE g.observation = o.id AND g.person = $1) "              \
 	"FROM observation o LEFT JOIN journal j ON j.id = o.journal "                              \
 	"LEFT JOIN person c ON c.id = o.coach LEFT JOIN person t ON t.id = o.teacher "             \
 	"LEFT JOIN box b ON b.id = o.box "
@@ -19,6 +20,7 @@ static void observation_row(sqlite3_stmt *stmt, struct observation *o)
 	*o = (struct observation){
 		.seq = sqlite3_column_int64(stmt, 2),
 		.kept = sqlite3_column_int64(stmt, 3),
+		.guest = sqlite3_column_int(stmt, 10) != 0,
 	};
 	sql_text(stmt, 0, o->id, sizeof(o->id));
 	sql_text(stmt, 1, o->journal, sizeof(o->journal));
@@ -31,7 +33,7 @@ static void observation_row(sqlite3_stmt *stmt, struct observation *o)
 }
 
 struct query {
-	const char *key, *journal;
+	const char *key, *person, *journal;
 	int64_t seq, after_seq;
 	void *list; /* what was found, of the kind that was asked for */
 	size_t n, room, bytes;
@@ -45,7 +47,8 @@ static int get(struct store_db *db, void *arg, struct error *error)
 	sqlite3_stmt *stmt;
 	int r;
 
-	r = sql_begin(db, &stmt, error, "SELECT " OBSERVATION "WHERE o.id = $1", "t", query->key);
+	r = sql_begin(db, &stmt, error, "SELECT " OBSERVATION "WHERE o.id = $2", "tt",
+		query->person, query->key);
 	if (r < 0) {
 		return r;
 	}
@@ -57,10 +60,10 @@ static int get(struct store_db *db, void *arg, struct error *error)
 	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
 }
 
-int store_observation_get(struct store *store, const char *id, struct observation *ret_observation,
-	struct error *error)
+int store_observation_get(struct store *store, const char *id, const char *person,
+	struct observation *ret_observation, struct error *error)
 {
-	struct query query = {.key = id, .list = ret_observation};
+	struct query query = {.key = id, .person = person, .list = ret_observation};
 
 	return store_read(store, get, &query, error);
 }
@@ -73,7 +76,9 @@ static int list(struct store_db *db, void *arg, struct error *error)
 	int r;
 
 	r = sql_begin(db, &stmt, error,
-		"SELECT " OBSERVATION "WHERE o.coach = $1 OR o.teacher = $1", "t", query->key);
+		"SELECT " OBSERVATION "WHERE o.coach = $1 OR o.teacher = $1 OR o.id IN "
+		"(SELECT observation FROM guest WHERE person = $1)",
+		"t", query->person);
 	if (r < 0) {
 		return r;
 	}
@@ -106,7 +111,7 @@ static int read_list(struct store *store, store_job *job, struct query *query, s
 int store_observations_of(struct store *store, const char *person, struct observation **ret_list,
 	size_t *ret_n, struct error *error)
 {
-	struct query query = {.key = person};
+	struct query query = {.person = person};
 	int r = read_list(store, list, &query, ret_n, error);
 
 	if (r == 0) {
@@ -162,7 +167,7 @@ static int change(struct store_db *db, void *arg, struct error *error)
 {
 	const struct change *change = arg;
 	struct observation observation;
-	struct query query = {.key = change->id, .list = &observation};
+	struct query query = {.key = change->id, .person = "", .list = &observation};
 	int r;
 
 	r = get(db, &query, error);

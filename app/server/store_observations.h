@@ -27,13 +27,14 @@ struct observation {
 	char coach[ID_CHARS], teacher[ID_CHARS]; /* "" for nobody */
 	char coach_name[PERSON_NAME_CHARS], teacher_name[PERSON_NAME_CHARS];
 	char box_name[PERSON_NAME_CHARS];
+	bool guest; /* its teacher lets the person see it who was named with the question */
 };
 
-/* 0, STORE_E_NONE or -errno. */
-int store_observation_get(struct store *store, const char *id, struct observation *ret_observation,
-	struct error *error) MUST_CHECK;
+/* As that person meets it. 0, STORE_E_NONE or -errno. */
+int store_observation_get(struct store *store, const char *id, const char *person,
+	struct observation *ret_observation, struct error *error) MUST_CHECK;
 
-/* Those that a person made or owns, in no order; caller frees the list. */
+/* Those a person made, owns or may see as a guest, in no order; caller frees the list. */
 int store_observations_of(struct store *store, const char *person, struct observation **ret_list,
 	size_t *ret_n, struct error *error) MUST_CHECK;
 

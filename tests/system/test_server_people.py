@@ -270,7 +270,9 @@ class Sessions(ServerCase):
 		("POST", "/boxes", {}), ("PATCH", f"/boxes/{NOBODY_ID}", {"name": "x"}),
 		("PATCH", f"/observations/{NOBODY_ID}", {"title": "x"}),
 		("DELETE", f"/audio/{NOBODY_ID}/5", None), ("POST", "/plans", {}),
-		("DELETE", f"/plans/{NOBODY_ID}", None), ("PUT", "/site", {"days_on_box": 1}),
+		("DELETE", f"/plans/{NOBODY_ID}", None),
+		("POST", f"/observations/{NOBODY_ID}/guests", {}),
+		("DELETE", f"/observations/{NOBODY_ID}/guests/{NOBODY_ID}", None), ("PUT", "/site", {"days_on_box": 1}),
 		("POST", "/schemes/check", {}))
 
 	def test_without_its_token_nothing_is_changed(self):
@@ -425,6 +427,10 @@ class Access(Lessons):
 		# a snippet of another observation, by one's own
 		("GET", "/audio/{second}/{heard}", None, 401, 401, 404, 404, 404, 404, 404),
 		("DELETE", "/audio/{lesson}/999", None, 401, 401, 404, 404, 404, 404, 404),
+		("GET", "/observations/{lesson}/guests", None, 401, 401, 404, 404, 404, 404, 200),
+		("POST", "/observations/{lesson}/guests", {}, 401, 401, 404, 404, 404, 404, 400),
+		("DELETE", "/observations/{lesson}/guests/{nobody}", None,
+			401, 401, 404, 404, 404, 404, 404),
 		("GET", "/plans", None, 401, 401, 403, 200, 200, 403, 403),
 		("POST", "/plans", {}, 401, 401, 403, 400, 400, 403, 403),
 		("DELETE", "/plans/{nobody}", None, 401, 401, 403, 404, 404, 403, 403),
@@ -655,6 +661,45 @@ class Planning(ServerCase):
 				{"title": "two\nlines"}, {"title": "x" * 300}, {"teacher": self.coach.id},
 				{"teacher": NOBODY_ID}, {"teacher": "x" * 100}, {"teacher": None}):
 			self.refused(self.coach.post("/plans", {**good, **change}), 400, "wrong-value")
+
+
+class Releasing(Lessons):
+	"""Nobody else sees it, unless its teacher lets them."""
+
+	def test_a_guest_sees_and_hears_it_and_no_more_until_it_is_taken_back(self):
+		path, sound = f"/observations/{self.lesson}", f"/audio/{self.lesson}/{self.heard}"
+		for guest in (self.other_coach, self.other_teacher):
+			self.refused(guest.get(path + "/timeline"), 404, "nothing")
+			answer = self.teacher.post(path + "/guests", {"name": guest.name.upper()})
+			self.assertEqual((answer.status, answer.json["id"]), (201, guest.id))
+			self.assertEqual(self.teacher.post(path + "/guests", {"name": guest.name}).status, 201)
+			self.assertEqual(guest.get(path + "/timeline").status, 200)
+			self.assertEqual(guest.get(sound).body, self.sounds[0])
+			item = next(item for item in guest.get("/observations").json["observations"]
+				if item["id"] == self.lesson)
+			self.assertTrue(item["guest"])
+			for method, more, body in (("PATCH", "", {"title": "x"}), ("GET", "/looks", None),
+					("GET", "/guests", None), ("POST", "/guests", {"name": "Coach"})):
+				self.refused(guest.request(method, path + more, body), 404, "nothing")
+			self.refused(guest.delete(sound), 404, "nothing")
+		listed = self.teacher.get(path + "/guests").json["guests"]
+		self.assertEqual([one["name"] for one in listed], ["Coach 2", "Teacher 2"])
+		seen = {look["person"]["name"] for look in self.teacher.get(path + "/looks").json["looks"]}
+		self.assertLessEqual({"Coach 2", "Teacher 2"}, seen)
+		for guest in (self.other_coach, self.other_teacher):
+			self.assertEqual(self.teacher.delete(f"{path}/guests/{guest.id}").status, 204)
+			self.refused(self.teacher.delete(f"{path}/guests/{guest.id}"), 404, "nothing")
+			self.refused(guest.get(path + "/timeline"), 404, "nothing")
+			self.refused(guest.get(sound), 404, "nothing")
+			self.assertNotIn(self.lesson,
+				[item["id"] for item in guest.get("/observations").json["observations"]])
+
+	def test_administrators_and_strangers_cannot_be_guests(self):
+		path = f"/observations/{self.lesson}/guests"
+		for name in (self.administrator.name, "nobody at all", "", None, 5):
+			self.refused(self.teacher.post(path, {"name": name}), 400, "wrong-value")
+		self.refused(self.coach.post(path, {"name": "Teacher 2"}), 404, "nothing")
+		self.refused(self.administrator.get(f"/observations/{self.lesson}"), 404, "nothing")
 
 
 class Later(Lessons):

@@ -13,39 +13,40 @@
  * of person is told. A: allowed, i: sign in, r: refused, h: hidden.
  *
  * In order: signed out or revoked; administrator; another coach; its coach;
- * another teacher; its teacher.
+ * another teacher; its teacher; a coach and a teacher whom its teacher lets see it.
  */
 static const struct {
 	enum deed deed;
 	const char *told;
 } expected[] = {
-	{DEED_SIGN_IN, "AAAAAA"},
-	{DEED_TAKE_INVITATION, "AAAAAA"},
-	{DEED_SEE_SESSION, "iAAAAA"},
-	{DEED_SIGN_OUT, "iAAAAA"},
-	{DEED_CHECK_SCHEME, "iAAAAA"},
-	{DEED_LIST_OBSERVATIONS, "iAAAAA"},
-	{DEED_PLAN, "irAArr"},
-	{DEED_LIST_PEOPLE, "iArrrr"},
-	{DEED_LIST_TEACHERS, "iAAArr"},
-	{DEED_INVITE_ADMINISTRATOR, "iArrrr"},
-	{DEED_INVITE_COACH, "iArrrr"},
-	{DEED_INVITE_TEACHER, "iAAArr"},
-	{DEED_REVOKE_PERSON, "iArrrr"},
-	{DEED_LIST_BOXES, "iArrrr"},
-	{DEED_LIST_OWN_BOXES, "iAAArr"},
-	{DEED_PAIR_BOX, "iAAArr"},
-	{DEED_PAIR_BOX_FOR_OTHERS, "iArrrr"},
-	{DEED_NAME_BOX, "iAhAhh"},
-	{DEED_REVOKE_BOX, "iAhAhh"},
-	{DEED_GIVE_BOX, "iArrrr"},
-	{DEED_SEE_SITE, "iArrrr"},
-	{DEED_CHANGE_SITE, "iArrrr"},
-	{DEED_SEE_TIMELINE, "ihhAhA"},
-	{DEED_HEAR, "ihhAhA"},
-	{DEED_CHANGE_OBSERVATION, "ihhAhh"},
-	{DEED_WITHDRAW, "ihhhhA"},
-	{DEED_SEE_LOOKS, "ihhhhA"},
+	{DEED_SIGN_IN, "AAAAAAAA"},
+	{DEED_TAKE_INVITATION, "AAAAAAAA"},
+	{DEED_SEE_SESSION, "iAAAAAAA"},
+	{DEED_SIGN_OUT, "iAAAAAAA"},
+	{DEED_CHECK_SCHEME, "iAAAAAAA"},
+	{DEED_LIST_OBSERVATIONS, "iAAAAAAA"},
+	{DEED_PLAN, "irAArrAr"},
+	{DEED_LIST_PEOPLE, "iArrrrrr"},
+	{DEED_LIST_TEACHERS, "iAAArrAr"},
+	{DEED_INVITE_ADMINISTRATOR, "iArrrrrr"},
+	{DEED_INVITE_COACH, "iArrrrrr"},
+	{DEED_INVITE_TEACHER, "iAAArrAr"},
+	{DEED_REVOKE_PERSON, "iArrrrrr"},
+	{DEED_LIST_BOXES, "iArrrrrr"},
+	{DEED_LIST_OWN_BOXES, "iAAArrAr"},
+	{DEED_PAIR_BOX, "iAAArrAr"},
+	{DEED_PAIR_BOX_FOR_OTHERS, "iArrrrrr"},
+	{DEED_NAME_BOX, "iAhAhhhh"},
+	{DEED_REVOKE_BOX, "iAhAhhhh"},
+	{DEED_GIVE_BOX, "iArrrrrr"},
+	{DEED_SEE_SITE, "iArrrrrr"},
+	{DEED_CHANGE_SITE, "iArrrrrr"},
+	{DEED_SEE_TIMELINE, "ihhAhAAA"},
+	{DEED_HEAR, "ihhAhAAA"},
+	{DEED_CHANGE_OBSERVATION, "ihhAhhhh"},
+	{DEED_WITHDRAW, "ihhhhAhh"},
+	{DEED_SEE_LOOKS, "ihhhhAhh"},
+	{DEED_RELEASE, "ihhhhAhh"},
 };
 
 static const struct {
@@ -58,6 +59,8 @@ static const struct {
 	{ROLE_COACH, RELATION_COACH},
 	{ROLE_TEACHER, RELATION_NONE},
 	{ROLE_TEACHER, RELATION_TEACHER},
+	{ROLE_COACH, RELATION_GUEST},
+	{ROLE_TEACHER, RELATION_GUEST},
 };
 
 static char letter(enum verdict verdict)
@@ -68,7 +71,7 @@ static char letter(enum verdict verdict)
 static void every_kind_of_person_is_told_what_the_table_says(void **state)
 {
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++) {
-		char told[8] = "";
+		char told[9] = "";
 
 		for (size_t j = 0; j < sizeof(persons) / sizeof(persons[0]); j++) {
 			told[j] = letter(access_decide(
