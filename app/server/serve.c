@@ -48,7 +48,7 @@ struct serve {
 };
 
 static const struct route *const tables[] = {pair_routes, box_routes, entry_routes, upload_routes,
-	boxes_routes, session_routes, people_routes, observation_routes, plan_routes,
+	boxes_routes, session_routes, people_routes, observation_routes, guest_routes, plan_routes,
 	audio_routes, site_routes, NULL};
 
 int64_t server_now_ns(void)
