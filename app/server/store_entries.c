@@ -384,3 +384,25 @@ int store_snippets_missing(struct store *store, const char *journal, int64_t *re
 	return r;
 }
 
+static int withdrawn(struct store_db *db, void *arg, struct error *error)
+{
+	_Static_assert(ENTRY_GONE == 14, "the kind is a number in the text below");
+	return list_seqs(db, arg,
+		"SELECT seq FROM snippet WHERE journal = $1 AND withdrawn_ns <> 0 AND NOT EXISTS"
+		" (SELECT 1 FROM entry WHERE entry.journal = snippet.journal AND kind = 14"
+		"  AND ref = snippet.seq AND entry.seq > snippet.seq)"
+		" ORDER BY seq LIMIT $2",
+		error);
+}
+
+int store_snippets_withdrawn(struct store *store, const char *journal, int64_t *ret_seqs,
+	size_t room, size_t *ret_n, struct error *error)
+{
+	struct span span = {.journal = journal, .seqs = ret_seqs, .room = room};
+	int r = store_read(store, withdrawn, &span, error);
+
+	if (r == 0) {
+		*ret_n = span.n;
+	}
+	return r;
+}

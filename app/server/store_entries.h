@@ -60,4 +60,8 @@ int store_entries_read(struct store *store, const char *journal, int64_t from_se
 int store_snippets_missing(struct store *store, const char *journal, int64_t *ret_seqs, size_t room,
 	size_t *ret_n, struct error *error) MUST_CHECK;
 
+/* The same of those withdrawn whose going the journal does not tell of yet. */
+int store_snippets_withdrawn(struct store *store, const char *journal, int64_t *ret_seqs,
+	size_t room, size_t *ret_n, struct error *error) MUST_CHECK;
+
 #endif
