@@ -73,7 +73,7 @@ static void a_time_is_read_in_its_zone(void **state)
 
 static void what_is_written_can_be_read(void **state)
 {
-	const int64_t times_ns[] = {0, MORNING_NS, MORNING_NS + 123 * NS_PER_MS};
+	const int64_t times_ns[] = {86400 * NS_PER_S, MORNING_NS, MORNING_NS + 123 * NS_PER_MS};
 	char text[ISO_CHARS];
 	int64_t ns;
 
