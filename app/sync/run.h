@@ -29,6 +29,7 @@ struct run {
 	int64_t entries_sent, snippets_sent, bytes_sent, snippets_gone;
 	int64_t entries_unsent, snippets_unsent; /* in the end */
 	bool box_known;        /* the server answered about this box */
+	bool cautious;         /* snippets one by one: an attempt at several was cut */
 	/* the first thing that somebody must look at; the rest goes on */
 	int trouble;
 	struct error trouble_why;
@@ -53,10 +54,6 @@ int sending_snippets(struct run *run, struct error *error) MUST_CHECK;
 
 /* How the box is. */
 int sending_report(struct run *run, struct error *error) MUST_CHECK;
-
-/* Opens a snippet's file and makes sure that it is what the journal says. */
-int sending_open(const struct run *run, const struct survey_snippet *snippet,
-	struct upload *ret_upload, struct error *error) MUST_CHECK;
 
 /* --- rules.c: down --- */
 

@@ -144,28 +144,21 @@ int sending_entries(struct run *run, struct error *error)
 
 /* --- snippets --- */
 
-int sending_open(const struct run *run, const struct survey_snippet *snippet,
+static int open_snippet(const struct run *run, const struct survey_snippet *snippet,
 	struct upload *ret_upload, struct error *error)
 {
-	char sha256[65];
-	off_t bytes;
-	int fd, r;
+	struct stat st;
+	int fd;
 
-	r = file_sha256(run->snippets_fd, snippet->file, sha256, &bytes);
-	if (r < 0) {
-		return error_set(error, r, "snippet %lld (snippets/%s): %s",
-			(long long)snippet->seq, snippet->file, strerror(-r));
-	}
-	if (bytes != snippet->bytes || strcmp(sha256, snippet->sha256) != 0) {
-		return error_set(error, -EUCLEAN,
-			"snippet %lld (snippets/%s) is not what was recorded; `chalkbox check` tells "
-			"more",
-			(long long)snippet->seq, snippet->file);
-	}
 	fd = openat(run->snippets_fd, snippet->file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0) {
-		return error_set(error, -errno, "snippet %lld (snippets/%s): %s",
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		int r = error_set(error, -errno, "snippet %lld (snippets/%s): %s",
 			(long long)snippet->seq, snippet->file, strerror(errno));
+
+		if (fd >= 0) {
+			(void)close(fd);
+		}
+		return r;
 	}
 	*ret_upload = (struct upload){.dir = run->config->sync_state,
 		.journal = journal_id(run->journal),
@@ -174,6 +167,27 @@ int sending_open(const struct run *run, const struct survey_snippet *snippet,
 		.fd = fd,
 		.bytes = snippet->bytes};
 	return 0;
+}
+
+/* Whether the file is what the journal says, so that the server can take it. */
+static int check_snippet(const struct run *run, int64_t seq, struct error *error)
+{
+	const struct survey_snippet *snippet = survey_snippet(&run->survey, seq);
+	char sha256[65];
+	off_t bytes;
+	int r;
+
+	r = file_sha256(run->snippets_fd, snippet->file, sha256, &bytes);
+	if (r < 0) {
+		return error_set(error, r, "snippet %lld (snippets/%s): %s", (long long)seq,
+			snippet->file, strerror(-r));
+	}
+	return bytes == snippet->bytes && strcmp(sha256, snippet->sha256) == 0
+		? 0
+		: error_set(error, -EUCLEAN,
+			  "snippet %lld (snippets/%s) is not what was recorded; `chalkbox check` "
+			  "tells more",
+			  (long long)seq, snippet->file);
 }
 
 /* Whether the file still is the working one: its name comes in a moment. */
@@ -185,26 +199,85 @@ static bool not_yet(const struct run *run, const struct survey_snippet *snippet)
 		faccessat(run->snippets_fd, name, F_OK, 0) == 0;
 }
 
-static int send_snippet(struct run *run, const struct survey_snippet *snippet, struct error *error)
+static void sent(struct run *run, int64_t bytes)
 {
-	struct upload upload;
+	run->snippets_sent++;
+	run->bytes_sent += bytes;
+	progress_step(run->progress, bytes);
+}
+
+/* Snippets that are sent at a time: their files, open. */
+struct group {
+	struct upload list[TRANSPORT_AT_ONCE];
+	size_t n;
+};
+
+static void close_group(struct group *group)
+{
+	for (size_t i = 0; i < group->n; i++) {
+		(void)close(group->list[i].fd);
+	}
+	group->n = 0;
+}
+
+static int send_one(struct run *run, const struct upload *upload, struct error *error)
+{
+	int r = check_snippet(run, upload->seq, error);
+
+	if (r < 0) {
+		return r == -ENOMEM ? r : run_trouble(run, SYNC_E_PERSON, error);
+	}
+	r = upload_send(&run->talk, upload, error);
+	if (r == 0) {
+		sent(run, upload->bytes);
+	}
+	return r == UPLOAD_E_REFUSED ? run_trouble(run, SYNC_E_PERSON, error) : r;
+}
+
+/*
+ * All at a time first, then with patience what did not go. On a network that cuts
+ * one of them, several would only make more to be sent again: from then on it is
+ * one by one. The server takes nothing whose hash is not the journal's, so that
+ * only what it did not take is hashed here as well. Closes the files.
+ */
+static int send_group(struct run *run, struct group *group, struct error *error)
+{
+	bool done[TRANSPORT_AT_ONCE] = {false};
+	int r = 0;
+
+	if (group->n > 1 && !run->cautious) {
+		r = upload_burst(&run->talk, group->list, group->n, done, error);
+	}
+	for (size_t i = 0; r == 0 && i < group->n; i++) {
+		if (done[i]) {
+			sent(run, group->list[i].bytes);
+		} else {
+			run->cautious |= group->n > 1;
+			r = send_one(run, &group->list[i], error);
+		}
+	}
+	close_group(group);
+	return r;
+}
+
+static int send_snippet(struct run *run, const struct survey_snippet *snippet,
+	struct group *group, struct error *error)
+{
+	struct group alone = {.n = 1};
 	int r;
 
-	r = sending_open(run, snippet, &upload, error);
+	r = open_snippet(run, snippet, &alone.list[0], error);
 	if (r == -ENOENT && not_yet(run, snippet)) {
 		return 0;
 	}
 	if (r < 0) {
 		return r == -ENOMEM ? r : run_trouble(run, SYNC_E_PERSON, error);
 	}
-	r = upload_send(&run->talk, &upload, error);
-	(void)close(upload.fd);
-	if (r == 0) {
-		run->snippets_sent++;
-		run->bytes_sent += snippet->bytes;
-		progress_step(run->progress, snippet->bytes);
+	if (run->cautious || snippet->bytes > UPLOAD_AT_ONCE_BYTES) {
+		return send_group(run, &alone, error);
 	}
-	return r == UPLOAD_E_REFUSED ? run_trouble(run, SYNC_E_PERSON, error) : r;
+	group->list[group->n++] = alone.list[0];
+	return group->n == TRANSPORT_AT_ONCE ? send_group(run, group, error) : 0;
 }
 
 static void on_sent(void *data, int64_t bytes)
@@ -215,6 +288,7 @@ static void on_sent(void *data, int64_t bytes)
 /* All that the server named as missing, once. */
 static int send_missing(struct run *run, struct error *error)
 {
+	struct group group = {.n = 0};
 	int64_t total = 0;
 	size_t n = 0;
 	int r = 0;
@@ -240,9 +314,11 @@ static int send_missing(struct run *run, struct error *error)
 				(long long)run->box.missing[i]);
 			r = run_trouble(run, SYNC_E_PERSON, error);
 		} else if (r == 0) {
-			r = send_snippet(run, snippet, error);
+			r = send_snippet(run, snippet, &group, error);
 		}
 	}
+	r = r == 0 ? send_group(run, &group, error) : r;
+	close_group(&group);
 	transport_watch(run->talk.transport, NULL, NULL);
 	progress_end(run->progress);
 	return r;

@@ -32,7 +32,8 @@
 struct transport {
 	const struct transport_settings *settings;
 	CURL *curl;
-	char why[CURL_ERROR_SIZE];
+	CURLM *several; /* NULL until first needed, as are these */
+	CURL *more[TRANSPORT_AT_ONCE];
 	char seen_pin[BOND_PIN_CHARS];
 	transport_sent *sent;
 	void *sent_data;
@@ -41,6 +42,10 @@ struct transport {
 /* One request under way. */
 struct asking {
 	struct transport *transport;
+	CURL *curl; /* the transport's */
+	char why[CURL_ERROR_SIZE];
+	struct curl_slist *headers;
+	CURLcode code;
 	const struct request *request;
 	off_t at; /* of the body, sent */
 	struct answer answer;
@@ -206,7 +211,7 @@ static size_t on_read(char *bytes, size_t size, size_t n, void *data)
 		got = (ssize_t)n;
 	}
 	asking->at += got;
-	if (asking->transport->sent) {
+	if (asking->transport->sent && asking->curl == asking->transport->curl) {
 		asking->transport->sent(asking->transport->sent_data, asking->at);
 	}
 	return (size_t)got;
@@ -246,6 +251,10 @@ int transport_open(const struct transport_settings *settings, struct transport *
 void transport_close(struct transport *transport)
 {
 	if (transport) {
+		for (size_t i = 0; i < TRANSPORT_AT_ONCE; i++) {
+			curl_easy_cleanup(transport->more[i]);
+		}
+		(void)curl_multi_cleanup(transport->several);
 		curl_easy_cleanup(transport->curl);
 		free(transport);
 	}
@@ -263,10 +272,8 @@ const char *transport_seen_pin(const struct transport *transport)
 }
 
 /* Each option that cannot be set is a reason not to ask at all. */
-static CURLcode set_security(struct transport *transport)
+static CURLcode set_security(CURL *curl, const struct transport_settings *settings)
 {
-	const struct transport_settings *settings = transport->settings;
-	CURL *curl = transport->curl;
 	bool by_cas = !settings->pin[0] && !settings->any_key;
 	CURLcode code;
 
@@ -288,9 +295,9 @@ static CURLcode set_security(struct transport *transport)
 	return code;
 }
 
-static CURLcode set_manners(struct transport *transport, const char *url)
+static CURLcode set_manners(struct asking *asking, const char *url)
 {
-	CURL *curl = transport->curl;
+	CURL *curl = asking->curl;
 	CURLcode code;
 
 	code = curl_easy_setopt(curl, CURLOPT_URL, url);
@@ -300,17 +307,17 @@ static CURLcode set_manners(struct transport *transport, const char *url)
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)WHOLE_S);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)BYTES_A_SECOND_LEAST);
-	code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)transport->settings->stall_s);
+	code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)asking->transport->settings->stall_s);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 65536L);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
-	return code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, transport->why);
+	return code ? code : curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, asking->why);
 }
 
 static CURLcode set_request(struct asking *asking)
 {
 	const struct request *request = asking->request;
-	CURL *curl = asking->transport->curl;
+	CURL *curl = asking->curl;
 	bool sends = request->file > 0 || request->body;
 	curl_off_t bytes = request->file > 0 ? request->file_bytes : (off_t)request->body_bytes;
 	CURLcode code;
@@ -410,7 +417,7 @@ static void note_pin(struct transport *transport)
 static int failed(struct asking *asking, CURLcode code, struct error *error)
 {
 	const struct transport *transport = asking->transport;
-	const char *why = transport->why[0] ? transport->why : curl_easy_strerror(code);
+	const char *why = asking->why[0] ? asking->why : curl_easy_strerror(code);
 
 	switch (code) {
 	case CURLE_OUT_OF_MEMORY:
@@ -444,8 +451,8 @@ static int judge(struct asking *asking, struct error *error)
 	long status = 0;
 	curl_off_t retry_s = 0;
 
-	(void)curl_easy_getinfo(asking->transport->curl, CURLINFO_RESPONSE_CODE, &status);
-	(void)curl_easy_getinfo(asking->transport->curl, CURLINFO_RETRY_AFTER, &retry_s);
+	(void)curl_easy_getinfo(asking->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(asking->curl, CURLINFO_RETRY_AFTER, &retry_s);
 	if (!asking->head_ended) {
 		return error_set(error, TRANSPORT_E_SILENT, "%s: cut off amid its answer",
 			asking->transport->settings->url);
@@ -472,42 +479,131 @@ static int judge(struct asking *asking, struct error *error)
 	return 0;
 }
 
+static int prepare(struct asking *asking, struct error *error)
+{
+	static const char api[] = "/api/v1";
+	const struct transport_settings *settings = asking->transport->settings;
+	char url[URL_CHARS];
+	int r;
+
+	r = file_path(url, sizeof(url), "%s%s%s", settings->url,
+		strncmp(asking->request->path, api, strlen(api)) == 0 ? "" : api,
+		asking->request->path);
+	if (r == 0) {
+		r = make_headers(settings, asking->request, &asking->headers);
+	}
+	if (r < 0) {
+		return error_set(error, r, "%s: %s", asking->request->path, strerror(-r));
+	}
+	curl_easy_reset(asking->curl); /* the connection stays */
+	asking->code = set_security(asking->curl, settings);
+	asking->code = asking->code ? asking->code : set_manners(asking, url);
+	asking->code = asking->code ? asking->code : set_request(asking);
+	asking->code = asking->code
+		? asking->code
+		: curl_easy_setopt(asking->curl, CURLOPT_HTTPHEADER, asking->headers);
+	return 0;
+}
+
+/* The request is over, with asking->code. */
+static int conclude(struct asking *asking, struct answer *ret_answer, struct error *error)
+{
+	int r;
+
+	curl_slist_free_all(asking->headers);
+	r = asking->code ? failed(asking, asking->code, error) : judge(asking, error);
+	if (r == 0 && asking->transport->settings->any_key) {
+		note_pin(asking->transport);
+	}
+	if (r != 0) {
+		answer_fini(&asking->answer);
+		return r;
+	}
+	*ret_answer = asking->answer;
+	return 0;
+}
+
 int transport_ask(struct transport *transport, const struct request *request,
 	struct answer *ret_answer, struct error *error)
 {
-	static const char api[] = "/api/v1";
 	struct asking asking = {.transport = transport,
+		.curl = transport->curl,
 		.request = request,
 		.answer = {.upload_offset = -1, .retry_after_s = -1}};
-	struct curl_slist *headers = NULL;
-	char url[URL_CHARS];
-	CURLcode code;
 	int r;
 
-	r = file_path(url, sizeof(url), "%s%s%s", transport->settings->url,
-		strncmp(request->path, api, strlen(api)) == 0 ? "" : api, request->path);
-	if (r == 0) {
-		r = make_headers(transport->settings, request, &headers);
-	}
+	r = prepare(&asking, error);
 	if (r < 0) {
-		return error_set(error, r, "%s: %s", request->path, strerror(-r));
-	}
-	transport->why[0] = '\0';
-	curl_easy_reset(transport->curl); /* the connection stays */
-	code = set_security(transport);
-	code = code ? code : set_manners(transport, url);
-	code = code ? code : set_request(&asking);
-	code = code ? code : curl_easy_setopt(transport->curl, CURLOPT_HTTPHEADER, headers);
-	code = code ? code : curl_easy_perform(transport->curl);
-	curl_slist_free_all(headers);
-	r = code ? failed(&asking, code, error) : judge(&asking, error);
-	if (r == 0 && transport->settings->any_key) {
-		note_pin(transport);
-	}
-	if (r != 0) {
-		answer_fini(&asking.answer);
 		return r;
 	}
-	*ret_answer = asking.answer;
+	asking.code = asking.code ? asking.code : curl_easy_perform(asking.curl);
+	return conclude(&asking, ret_answer, error);
+}
+
+/* --- several at a time --- */
+
+static int open_several(struct transport *transport, struct error *error)
+{
+	transport->several = transport->several ? transport->several : curl_multi_init();
+	for (size_t i = 0; i < TRANSPORT_AT_ONCE; i++) {
+		transport->more[i] = transport->more[i] ? transport->more[i] : curl_easy_init();
+		if (!transport->more[i] || !transport->several) {
+			return error_set(error, -ENOMEM, "libcurl cannot be set up");
+		}
+	}
+	return 0;
+}
+
+static void perform_all(CURLM *several, struct asking *askings, size_t n)
+{
+	const CURLMsg *message;
+	int running = 1, left;
+
+	while (running > 0) {
+		if (curl_multi_perform(several, &running) != CURLM_OK ||
+			(running > 0 &&
+				curl_multi_poll(several, NULL, 0, 1000, NULL) != CURLM_OK)) {
+			break;
+		}
+	}
+	while ((message = curl_multi_info_read(several, &left))) {
+		for (size_t i = 0; i < n; i++) {
+			if (message->msg == CURLMSG_DONE && askings[i].curl == message->easy_handle) {
+				askings[i].code = message->data.result;
+			}
+		}
+	}
+}
+
+int transport_ask_all(struct transport *transport, const struct request *requests, size_t n,
+	struct answer *ret_answers, int *ret_results, struct error *error)
+{
+	struct asking *askings;
+	int r;
+
+	r = open_several(transport, error);
+	askings = r < 0 ? NULL : calloc(TRANSPORT_AT_ONCE, sizeof(*askings));
+	if (!askings) {
+		return r < 0 ? r : error_set(error, -ENOMEM, "out of memory");
+	}
+	for (size_t i = 0; i < n; i++) {
+		askings[i].transport = transport;
+		askings[i].curl = transport->more[i];
+		askings[i].request = &requests[i];
+		askings[i].answer.upload_offset = askings[i].answer.retry_after_s = -1;
+		ret_results[i] = prepare(&askings[i], error);
+		if (ret_results[i] == 0 && askings[i].code == CURLE_OK) {
+			askings[i].code = CURLE_SEND_ERROR; /* until it says how it ended */
+			(void)curl_multi_add_handle(transport->several, askings[i].curl);
+		}
+	}
+	perform_all(transport->several, askings, n);
+	for (size_t i = 0; i < n; i++) {
+		if (ret_results[i] == 0) {
+			(void)curl_multi_remove_handle(transport->several, askings[i].curl);
+			ret_results[i] = conclude(&askings[i], &ret_answers[i], error);
+		}
+	}
+	free(askings);
 	return 0;
 }

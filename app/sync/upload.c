@@ -27,7 +27,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define AT_ONCE_BYTES (256 << 10)
 #define ROUNDS_MOST 20
 #define BEGIN_ANEW_AFTER 4
 #define TUS "Tus-Resumable: 1.0.0"
@@ -94,22 +93,36 @@ static int refused(const struct answer *answer, const struct upload *upload, str
 
 /* --- POST --- */
 
+/* A request and the text that it borrows. */
+struct creation {
+	struct request request;
+	char length[48], about[METADATA_CHARS];
+};
+
+static void make_creation(
+	const struct upload *upload, bool with_bytes, struct creation *ret_creation)
+{
+	*ret_creation = (struct creation){.request = {
+		.method = "POST",
+		.path = "/uploads",
+		.headers = {TUS, ret_creation->length, ret_creation->about}}};
+	(void)snprintf(ret_creation->length, sizeof(ret_creation->length), "Upload-Length: %lld",
+		(long long)upload->bytes);
+	metadata(upload, ret_creation->about);
+	if (with_bytes) {
+		ret_creation->request.type = "application/offset+octet-stream";
+		ret_creation->request.file = upload->fd;
+		ret_creation->request.file_bytes = upload->bytes;
+	}
+}
+
 static int creation(struct sending *sending, bool with_bytes, struct answer *ret_answer,
 	int64_t *ret_retry_s, struct error *error)
 {
-	const struct upload *upload = sending->upload;
-	char length[48], about[METADATA_CHARS];
-	struct request request = {
-		.method = "POST", .path = "/uploads", .headers = {TUS, length, about}};
+	struct creation creation;
 
-	(void)snprintf(length, sizeof(length), "Upload-Length: %lld", (long long)upload->bytes);
-	metadata(upload, about);
-	if (with_bytes) {
-		request.type = "application/offset+octet-stream";
-		request.file = upload->fd;
-		request.file_bytes = upload->bytes;
-	}
-	return talk_once(sending->talk, &request, ret_answer, ret_retry_s, error);
+	make_creation(sending->upload, with_bytes, &creation);
+	return talk_once(sending->talk, &creation.request, ret_answer, ret_retry_s, error);
 }
 
 static int take_creation(struct sending *sending, const struct answer *answer, bool with_bytes,
@@ -207,7 +220,7 @@ static int send_rest(struct sending *sending, int64_t *ret_retry_s, struct error
 
 static int step(struct sending *sending, int64_t *ret_retry_s, struct error *error)
 {
-	bool with_bytes = !sending->plain && sending->upload->bytes <= AT_ONCE_BYTES;
+	bool with_bytes = !sending->plain && sending->upload->bytes <= UPLOAD_AT_ONCE_BYTES;
 	struct answer answer;
 	int r;
 
@@ -260,6 +273,32 @@ int upload_send(struct talk *talk, const struct upload *upload, struct error *er
 	}
 	if (sending.done) {
 		forget(&sending);
+	}
+	return r;
+}
+
+int upload_burst(struct talk *talk, const struct upload *uploads, size_t n, bool *ret_done,
+	struct error *error)
+{
+	struct creation creations[TRANSPORT_AT_ONCE];
+	struct request requests[TRANSPORT_AT_ONCE] = {{NULL}};
+	struct answer answers[TRANSPORT_AT_ONCE];
+	int results[TRANSPORT_AT_ONCE], r;
+
+	for (size_t i = 0; i < n; i++) {
+		make_creation(&uploads[i], true, &creations[i]);
+		requests[i] = creations[i].request;
+	}
+	r = transport_ask_all(talk->transport, requests, n, answers, results, error);
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		ret_done[i] = false;
+		if (results[i] == 0) {
+			ret_done[i] = (answers[i].status == 201 &&
+					      answers[i].upload_offset == uploads[i].bytes) ||
+				(answers[i].status == 200 &&
+					strcmp(answers[i].kept, uploads[i].sha256) == 0);
+			answer_fini(&answers[i]);
+		}
 	}
 	return r;
 }

@@ -5,7 +5,7 @@
 #include "app/base/id.h"
 #include "app/sync/talk.h"
 
-/* A file whose content is known to be what its hash says. */
+/* A file and what its hash must be. */
 struct upload {
 	const char *dir;     /* sync's state folder, for the note of where it goes on */
 	const char *journal; /* its id */
@@ -24,6 +24,16 @@ struct upload {
  * Blocks.
  */
 int upload_send(struct talk *talk, const struct upload *upload, struct error *error) MUST_CHECK;
+
+#define UPLOAD_AT_ONCE_BYTES (256 << 10) /* smaller ones go in one request */
+
+/*
+ * Tries to bring several small ones at a time, each in one request: ret_done[i]
+ * tells which the server has. Whatever failed is for upload_send(), which goes
+ * about it with patience. -ENOMEM.
+ */
+int upload_burst(struct talk *talk, const struct upload *uploads, size_t n, bool *ret_done,
+	struct error *error) MUST_CHECK;
 
 /*
  * Asks whether the server has that snippet, by its hash: a creation that it

@@ -127,6 +127,21 @@ class Runs(Sync):
 		self.assertEqual([method for method, _ in proxy.seen], ["GET"])
 		self.assertEqual(self.site.rows(station.id), [])
 
+	def test_sound_that_was_damaged_on_the_box_is_named_and_the_rest_goes(self):
+		station = self.station().grow(2, snippets=3)
+		harmed = sorted(station.sounds)[1]
+		path = os.path.join(station.state, "snippets", f"{harmed}.opus")
+		with open(path, "r+b") as file:
+			file.write(b"\0\0\0\0")
+		said = station.sync(expect=SOMEBODY).stderr
+		self.assertIn(f"snippet {harmed}", said)
+		self.assertIn("is not what was recorded", said)
+		sounds = set(self.site.sounds().values())
+		self.assertEqual([seq for seq, data in sorted(station.sounds.items()) if data not in sounds],
+			[harmed])
+		os.unlink(path)
+		self.assertIn(f"snippet {harmed}", station.sync(expect=SOMEBODY).stderr)
+
 	def test_two_runs_at_a_time_are_one(self):
 		station = self.station().grow(1)
 		proxy = self.proxy(station, lambda number, method, path: "delay")

@@ -27,9 +27,9 @@ class Tus(Case):
 		self.addCleanup(node.stdout.close)
 		port = int(node.stdout.readline())
 		chance = random.Random(7)
-		station = Station().grow(2, snippets=4, sizes=(1, 400_000), chance=chance)
+		station = Station().grow(2, snippets=6, sizes=(100_000, 900_000), chance=chance)
 		self.addCleanup(station.close)
-		left = [40]
+		left = [60]
 
 		def harm(number, method, path):
 			if "/uploads" not in path or not left[0] or chance.random() < 0.3:
