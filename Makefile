@@ -157,7 +157,7 @@ DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
 	libsystemd-dev libsndfile1-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
 DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
-DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
+DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock nginx-light curl libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
 
 # Installs what is missing of the packages in $(1), and says so.
 install_missing = @missing=$$(for p in $(1); do \
@@ -223,6 +223,7 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/timeline.py
+	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/day.py
 
 # --- the server: its people's side ---
 

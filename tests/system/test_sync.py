@@ -12,7 +12,7 @@ import threading
 import time
 import unittest
 
-from harness import BUILD, MORNING_NS, Case
+from harness import BUILD, KINDS, MORNING_NS, Case
 from syncing import (FINE, LATER, SITE_SCHEME, SOMEBODY, UNPAIRED, Proxy, Site, Station,
 	same_rows)
 
@@ -384,6 +384,27 @@ class Rules(Sync):
 			"507" if method == "POST" and "/uploads" in path else None)
 		station.sync(expect=LATER)
 		self.assertIn(lost, station.files())
+
+	def test_sound_that_its_teacher_took_back_leaves_the_box_too(self):
+		self.site.rules(days_on_box=3000)
+		coach = self.site.admin.invite("Coach", "coach")
+		station = self.station(pair=False).grow(1)
+		station.pair(self.site.server.url, coach.post("/boxes", {}).json["code"])
+		station.sync(expect=FINE)
+		start = next(row for row in station.rows() if KINDS[row[3]] == "observation_start")
+		lesson = json.loads(start[8])["id"]
+		teacher = self.site.admin.invite("Teacher", "teacher")
+		self.assertEqual(coach.patch(f"/observations/{lesson}",
+			{"teacher": teacher.id}).status, 200)
+		seq = sorted(station.sounds)[0]
+		self.assertEqual(teacher.delete(f"/audio/{lesson}/{seq}").status, 204)
+		station.sync(expect=FINE)
+		self.assertNotIn(seq, station.files())
+		self.assertEqual(list(station.gone()), [seq])
+		station.sync(expect=FINE)
+		station.sync(expect=FINE)
+		self.assertEqual(len(station.gone()), 1)
+		self.assertTrue(same_rows(station.rows(), self.site.rows(station.id)))
 
 	def test_a_cut_off_observation_is_left_to_the_recorder(self):
 		self.site.rules(days_on_box=0)
