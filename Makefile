@@ -157,7 +157,7 @@ DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
 	libsystemd-dev libsndfile1-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
 DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
-DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock nginx-light curl libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
+DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
 
 # Installs what is missing of the packages in $(1), and says so.
 install_missing = @missing=$$(for p in $(1); do \
@@ -219,7 +219,7 @@ check-crash: ## Kills, disk errors and a full disk at every step
 	@CHALKBOX_BUILD=build/release tests/run --label crash $(sort $(wildcard tests/crash/test_*.py))
 
 bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
-	$(call install_missing,$(DEB_CHECK))
+	$(call install_missing,$(DEB_CHECK) nginx-light curl)
 	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/timeline.py
