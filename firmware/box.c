@@ -375,7 +375,7 @@ static int open_loop(struct box *box, struct error *error)
 	int r = sd_event_new(&box->event);
 	r = r < 0 ? r : sd_event_add_signal(box->event, &box->signals[0], SIGTERM, on_signal, box);
 	r = r < 0 ? r : sd_event_add_signal(box->event, &box->signals[1], SIGINT, on_signal, box);
-	r = r < 0 ? r : sd_event_add_time(box->event, &box->timer, CLOCK_MONOTONIC, 0, 1000, on_timer, box);
+	r = r < 0 ? r : sd_event_add_time(box->event, &box->timer, CLOCK_MONOTONIC, 0, 1, on_timer, box);
 	box->step_fd = r < 0 ? -1 : clock_step_open();
 	if (box->step_fd >= 0) {
 		r = sd_event_add_io(box->event, &box->step_source, box->step_fd, EPOLLIN, on_step, box);
