@@ -51,7 +51,8 @@
 	"id TEXT PRIMARY KEY, box TEXT NOT NULL, journal TEXT NOT NULL," \
 	"seq BIGINT NOT NULL, sha256 TEXT NOT NULL, bytes BIGINT NOT NULL," \
 	"expires_ns BIGINT NOT NULL);" \
-	"CREATE INDEX upload_expires ON upload(expires_ns);"
+	"CREATE INDEX upload_expires ON upload(expires_ns);" \
+	"CREATE INDEX upload_snippet ON upload(journal, seq);"
 
 /*
  * Observations: a row is made in the transaction that keeps the start's entry;
