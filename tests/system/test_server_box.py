@@ -230,7 +230,8 @@ class Entries(BoxCase):
 	def test_an_unknown_journal_is_known_from_now_on(self):
 		box = self.box()
 		seen = self.look(box)
-		self.assertEqual((seen["kept"], seen["snippets"]), (0, {"missing": []}))
+		self.assertEqual((seen["kept"], seen["snippets"]),
+			(0, {"missing": [], "withdrawn": []}))
 		self.assertEqual(seen["box"], {"id": box.id, "name": "box"})
 		self.assertAlmostEqual(seen["time_ns"], time.time_ns(), delta=10**10 * SLOW)
 
