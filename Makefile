@@ -117,7 +117,7 @@ $(B)/tests/bench/presses: $(B)/tests/bench/presses.o
 
 PKGS_SYNC := libcurl
 SYNC := $(addprefix app/sync/,sync.o pair.o sending.o rules.o survey.o batch.o upload.o talk.o \
-	patience.o transport.o said.o network.o bond.o notes.o writer.o progress.o)
+	patience.o transport.o reply.o said.o network.o bond.o notes.o writer.o progress.o)
 UNIT_TESTS += control sync bond
 FUZZERS += said
 
@@ -174,7 +174,7 @@ demo: ## Play a spoken lesson into a simulated box, press its buttons, show the 
 	$(call install_missing,$(DEB_DEMO))
 	@$(MAKE) --no-print-directory demo-run
 
-demo-run: $(PROGRAMS) build/lesson/lesson.wav
+demo-run: $(PROGRAMS) build/lesson/lesson.wav build/web/ready
 	@board/sim/demo.sh $(B) build/lesson
 
 console: ## Try it by hand: keys are buttons, this machine's microphone listens

@@ -1,19 +1,23 @@
 #!/bin/bash
 # The main job, played through: a spoken lesson into the simulated box's
-# microphone, presses on its buttons, the timeline at the end. Run by `make demo`.
+# microphone, presses on its buttons, the timeline in the terminal; then the box
+# brings it to a coach's server on this machine, and a teacher's link is printed.
+# Run by `make demo`.
 #
 #	demo.sh BUILD LESSON
 #
-# DEMO_SPEED (default 4) plays it faster than life; 1 is life.
+# DEMO_SPEED (default 4) plays it faster than life; 1 is life. On a terminal the
+# server stays up until Ctrl-C.
 set -euo pipefail
 build=$(realpath "$1") lesson=$(realpath "$2")
 speed=${DEMO_SPEED:-4}
 here=$(cd "$(dirname "$0")/../.." && pwd)
 
 tmp=$(mktemp -d)
-box=
+box= server=
 cleanup() {
 	[ -z "$box" ] || kill "$box" 2>/dev/null || true
+	[ -z "$server" ] || kill "$server" 2>/dev/null || true
 	wait 2>/dev/null || true
 }
 trap 'cleanup; rm -rf "$tmp"' EXIT
@@ -46,6 +50,8 @@ runtime = $tmp/run
 board = $here/board/sim.conf
 [sound]
 enabled = yes
+[sync]
+state = $state/sync
 CONF
 
 # one clock for the microphone, the recorder and the presser
@@ -72,9 +78,36 @@ wait "$box" && box=
 say "4. The timeline"
 "$build/chalkbox" show last
 
+say "5. The end of the day: the box brings it to a coach's server on this machine"
+port=$(python3 -c 'import socket
+s = socket.socket()
+s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])')
+unset CHALKBOX_SIM_CLOCK CHALKBOX_SIM_WALL # real time from here on
+"$build/chalkbox-server" --data "$state/server" --listen "127.0.0.1:$port" --plain \
+	--name "Demo school" --url "http://localhost:$port" --static "$here/build/web" \
+	>"$tmp/said" 2>"$tmp/server.log" &
+server=$!
+for _ in $(seq 100); do
+	grep -q '/#/welcome/' "$tmp/said" && break
+	kill -0 "$server" 2>/dev/null || { cat "$tmp/server.log"; exit 1; }
+	sleep 0.1
+done
+link=$(grep -o 'http[^ ]*/#/welcome/[0-9a-f]*' "$tmp/said" | tail -n 1)
+code=$(python3 "$here/board/sim/school.py" open "$link" "$state/coach.json")
+"$build/chalkbox" pair "http://localhost:$port" "$code"
+"$build/chalkbox" sync --now
+
+sed "s|^runtime = .*|runtime = $state/run|" "$tmp/chalkbox.conf" >"$state/chalkbox.conf"
+say "6. The teacher opens the timeline in a browser, clicks an event and hears it:"
+echo "   $(python3 "$here/board/sim/school.py" assign "$state/coach.json")"
 cat <<TEXT
 
-Listen to the seconds around an event:  build/release/chalkbox --config build/demo/chalkbox.conf play last 1
-Try the buttons yourself:               make console
+In the terminal, the seconds around an event:  build/release/chalkbox --config build/demo/chalkbox.conf play last 1
+Try the buttons yourself:                      make console
 TEXT
-sed "s|^runtime = .*|runtime = $state/run|" "$tmp/chalkbox.conf" >"$state/chalkbox.conf"
+if [ -t 1 ]; then
+	printf '\nThe server stays up until Ctrl-C.\n'
+	trap 'exit 0' INT
+	wait "$server"
+fi
