@@ -45,9 +45,9 @@ static int check_entry(const struct entry *entry, int dir_fd, int64_t seq, const
 	if (strcmp(facts.sha256, sha256) != 0) {
 		r = error_set(error, -EINVAL, "snippet %lld has another hash", (long long)seq);
 	} else if (fstatat(dir_fd, facts.file, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		r = errno == ENOENT ? GONE_E_ALREADY
-				    : error_set(error, -errno, "snippets/%s: %s", facts.file,
-					      strerror(errno));
+		r = errno == ENOENT
+			? GONE_E_ALREADY
+			: error_set(error, -errno, "snippets/%s: %s", facts.file, strerror(errno));
 	} else {
 		r = make_entry(seq, &facts, ret_entry);
 		if (r < 0) {

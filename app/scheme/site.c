@@ -45,8 +45,8 @@ int site_keep(const char *state, const char *text, struct error *error)
 	int r;
 
 	if (strnlen(text, SITE_SCHEME_BYTES + 1) > SITE_SCHEME_BYTES) {
-		return error_set(error, -EFBIG, "the scheme is longer than %d bytes",
-			SITE_SCHEME_BYTES);
+		return error_set(
+			error, -EFBIG, "the scheme is longer than %d bytes", SITE_SCHEME_BYTES);
 	}
 	r = scheme_parse(text, SITE_SCHEME, &scheme, error);
 	if (r < 0) {

@@ -102,7 +102,8 @@ int bond_url(const char *text, char ret_url[static BOND_URL_CHARS], struct error
 							 : NULL;
 	if (!authority || !authority_ok(authority)) {
 		return error_set(error, -EINVAL,
-			"`%.120s` is no server's address; it must be like https://chalk.example:8443",
+			"`%.120s` is no server's address; it must be like "
+			"https://chalk.example:8443",
 			text);
 	}
 	if (authority == url + 7 && !is_loopback(authority)) {
@@ -126,8 +127,9 @@ static bool pin_hash(const char *pin, unsigned char ret_hash[static 32])
 	size_t n;
 
 	return strncmp(pin, PIN_HEAD, strlen(PIN_HEAD)) == 0 &&
-		sodium_base642bin(ret_hash, 32, pin + strlen(PIN_HEAD), strlen(pin + strlen(PIN_HEAD)),
-			NULL, &n, NULL, sodium_base64_VARIANT_ORIGINAL) == 0 &&
+		sodium_base642bin(ret_hash, 32, pin + strlen(PIN_HEAD),
+			strlen(pin + strlen(PIN_HEAD)), NULL, &n, NULL,
+			sodium_base64_VARIANT_ORIGINAL) == 0 &&
 		n == 32;
 }
 
@@ -207,8 +209,8 @@ int bond_pin(const unsigned char *der, size_t n, char ret_pin[static BOND_PIN_CH
 	}
 	(void)crypto_hash_sha256(hash, field.whole, field.whole_n);
 	memcpy(ret_pin, PIN_HEAD, strlen(PIN_HEAD));
-	(void)sodium_bin2base64(ret_pin + strlen(PIN_HEAD), BOND_PIN_CHARS - strlen(PIN_HEAD),
-		hash, sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
+	(void)sodium_bin2base64(ret_pin + strlen(PIN_HEAD), BOND_PIN_CHARS - strlen(PIN_HEAD), hash,
+		sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
 	return 0;
 }
 
@@ -254,8 +256,8 @@ static int take_line(const struct conf_line *line, struct bond *pairing, struct 
 	return conf_unknown(line, "key", line->key, keys, error);
 }
 
-int bond_parse(const char *text, size_t n, const char *name, struct bond *ret_pairing,
-	struct error *error)
+int bond_parse(
+	const char *text, size_t n, const char *name, struct bond *ret_pairing, struct error *error)
 {
 	struct bond pairing = {.url = ""};
 	const struct conf_line *lines;
@@ -273,8 +275,8 @@ int bond_parse(const char *text, size_t n, const char *name, struct bond *ret_pa
 	}
 	conffile_free(file);
 	if (r == 0 && (!pairing.url[0] || !pairing.token[0])) {
-		r = error_set(error, -EINVAL, "%s:1: url or token is missing; pair the box again",
-			name);
+		r = error_set(
+			error, -EINVAL, "%s:1: url or token is missing; pair the box again", name);
 	}
 	if (r == 0) {
 		*ret_pairing = pairing;
@@ -349,15 +351,15 @@ static char *trim(char *text)
 	return text;
 }
 
-static int wish_line(char *line, const char *name, int number, struct bond_wish *wish,
-	struct error *error)
+static int wish_line(
+	char *line, const char *name, int number, struct bond_wish *wish, struct error *error)
 {
 	char *value = strchr(line, '='), *key;
 	struct error why;
 
 	if (!value) {
-		return error_set(error, -EINVAL, "%s:%d: must be like url=https://...", name,
-			number);
+		return error_set(
+			error, -EINVAL, "%s:%d: must be like url=https://...", name, number);
 	}
 	*value++ = '\0';
 	key = trim(line);
@@ -376,13 +378,13 @@ static int wish_line(char *line, const char *name, int number, struct bond_wish 
 	}
 	if (strcmp(key, "pin") == 0) {
 		if (file_path(wish->pin, sizeof(wish->pin), "%s", value) < 0) {
-			return error_set(error, -EINVAL, "%s:%d: pin must be like 3f2a-91bc-04d7-e612",
-				name, number);
+			return error_set(error, -EINVAL,
+				"%s:%d: pin must be like 3f2a-91bc-04d7-e612", name, number);
 		}
 		return 0;
 	}
-	return error_set(error, -EINVAL, "%s:%d: `%.40s` is not known; it takes url=, code=, pin=",
-		name, number, key);
+	return error_set(error, -EINVAL,
+		"%s:%d: `%.40s` is not known; it takes url=, code=, pin=", name, number, key);
 }
 
 int bond_wish(const char *text, size_t n, const char *name, struct bond_wish *ret_wish,
@@ -402,8 +404,8 @@ int bond_wish(const char *text, size_t n, const char *name, struct bond_wish *re
 
 		number++;
 		if (length >= sizeof(line) || memchr(text, '\0', length)) {
-			return error_set(error, -EINVAL, "%s:%d: is no line of text of ours", name,
-				number);
+			return error_set(
+				error, -EINVAL, "%s:%d: is no line of text of ours", name, number);
 		}
 		memcpy(line, text, length);
 		line[length] = '\0';

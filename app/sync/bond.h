@@ -26,8 +26,7 @@ struct bond {
  * only; no user, path, question or fragment but "/". 0 with its plain form, or
  * -EINVAL with an explanation.
  */
-int bond_url(const char *text, char ret_url[static BOND_URL_CHARS],
-	struct error *error) MUST_CHECK;
+int bond_url(const char *text, char ret_url[static BOND_URL_CHARS], struct error *error) MUST_CHECK;
 
 /* Whether the server is this very machine. */
 bool bond_is_local(const char *url);
@@ -47,8 +46,7 @@ int bond_parse(const char *text, size_t n, const char *name, struct bond *ret_pa
  * or -errno with an explanation. Blocks on the disk.
  */
 int bond_read(const char *dir, struct bond *ret_pairing, struct error *error) MUST_CHECK;
-int bond_keep(
-	const char *dir, const struct bond *pairing, struct error *error) MUST_CHECK;
+int bond_keep(const char *dir, const struct bond *pairing, struct error *error) MUST_CHECK;
 
 /* What a file on the boot partition asks for. */
 struct bond_wish {

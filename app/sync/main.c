@@ -17,6 +17,7 @@
  *     - talk.[ch]        requests with patience
  *     - patience.[ch]    how long to wait
  *     - transport.[ch]   the seam to the network: libcurl, and who counts as server
+ *     - reply.c          an answer's headers
  *     - said.[ch]        what the server says, read with care
  *     - network.[ch]     whether this network is one to sync on
  *
@@ -28,8 +29,8 @@
  */
 #include "app/base/clock.h"
 #include "app/base/config.h"
-#include "app/sync/notes.h"
 #include "app/sync/bond.h"
+#include "app/sync/notes.h"
 #include "app/sync/sync.h"
 
 #include <curl/curl.h>
@@ -49,8 +50,18 @@
 
 struct options {
 	const char *config, *url, *code, *pin;
-	enum { DO_RUN, DO_PAIR = 256, DO_STATUS, DO_HELP, DO_VERSION, SET_NOW, SET_DRY,
-		SET_PATIENCE, SET_STALL, SET_PIN } what;
+	enum {
+		DO_RUN,
+		DO_PAIR = 256,
+		DO_STATUS,
+		DO_HELP,
+		DO_VERSION,
+		SET_NOW,
+		SET_DRY,
+		SET_PATIENCE,
+		SET_STALL,
+		SET_PIN
+	} what;
 	struct sync_options sync;
 };
 
@@ -154,7 +165,8 @@ static int parse(int argc, char **argv, struct options *ret_options)
 	wanted = options.what == DO_PAIR ? 2 : 0;
 	if (argc - optind != wanted) {
 		fprintf(stderr, "chalkbox-sync: %s; see --help\n",
-			wanted ? "--pair takes a URL and a code" : "there is one argument too many");
+			wanted ? "--pair takes a URL and a code"
+			       : "there is one argument too many");
 		return 2;
 	}
 	if (wanted) {

@@ -88,8 +88,8 @@ const char *network_words(enum network_verdict verdict)
 
 static bool manager_number(sd_bus *bus, const char *name, unsigned int *ret_number)
 {
-	return sd_bus_get_property_trivial(bus, MANAGER, MANAGER_PATH, MANAGER, name, NULL, 'u',
-		       ret_number) >= 0;
+	return sd_bus_get_property_trivial(
+		       bus, MANAGER, MANAGER_PATH, MANAGER, name, NULL, 'u', ret_number) >= 0;
 }
 
 /* A property that is an object's path. */
@@ -116,8 +116,8 @@ static void manager_ssid(sd_bus *bus, char ret_ssid[static NETWORK_SSID_CHARS])
 	size_t n;
 
 	if (manager_path(bus, MANAGER_PATH, MANAGER, "PrimaryConnection", connection) &&
-		manager_path(bus, connection, MANAGER ".Connection.Active", "SpecificObject",
-			point) &&
+		manager_path(
+			bus, connection, MANAGER ".Connection.Active", "SpecificObject", point) &&
 		sd_bus_get_property(bus, MANAGER, point, MANAGER ".AccessPoint", "Ssid", NULL,
 			&reply, "ay") >= 0 &&
 		sd_bus_message_read_array(reply, 'y', &bytes, &n) >= 0 && n > 0 &&
@@ -144,8 +144,8 @@ static bool look_at_manager(struct network_seen *ret_seen)
 	known = manager_number(bus, "Connectivity", &connectivity);
 	if (known) {
 		(void)manager_number(bus, "Metered", &metered);
-		(void)sd_bus_get_property_string(bus, MANAGER, MANAGER_PATH, MANAGER,
-			"PrimaryConnectionType", NULL, &type);
+		(void)sd_bus_get_property_string(
+			bus, MANAGER, MANAGER_PATH, MANAGER, "PrimaryConnectionType", NULL, &type);
 		seen.up = connectivity != CONNECTIVITY_NONE && type && type[0];
 		seen.metered = metered == METERED_YES || metered == METERED_GUESS_YES;
 		if (type && strcmp(type, "802-11-wireless") == 0) {

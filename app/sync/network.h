@@ -10,15 +10,15 @@ enum network_type { NETWORK_OTHER, NETWORK_WIRELESS };
 
 /* What is known of the way out of this box. */
 struct network_seen {
-	bool up;           /* there is a connection or a default route */
+	bool up; /* there is a connection or a default route */
 	enum network_type type;
-	bool metered;      /* somebody counts the traffic */
+	bool metered; /* somebody counts the traffic */
 	char ssid[NETWORK_SSID_CHARS]; /* "" for unknown or none */
 };
 
 enum network_verdict {
 	NETWORK_GO,
-	NETWORK_DOWN,      /* there is none */
+	NETWORK_DOWN, /* there is none */
 	NETWORK_METERED,
 	NETWORK_NOT_LISTED, /* not among the names of the configuration */
 };

@@ -7,8 +7,8 @@
 #include "app/sync/sync.h"
 
 #include "app/base/file.h"
-#include "app/sync/notes.h"
 #include "app/sync/bond.h"
+#include "app/sync/notes.h"
 #include "app/sync/said.h"
 
 #include <errno.h>
@@ -92,15 +92,15 @@ static int choose_pin(const char *url, const char *wanted, char ret_pin[static B
 	}
 	if (wanted[0] && strcmp(wanted, pin) != 0 && !same_short(wanted, brief)) {
 		return error_set(error, SYNC_E_PERSON,
-			"%s has the key %s, not %s: it is not the server that was meant", url, brief,
-			wanted);
+			"%s has the key %s, not %s: it is not the server that was meant", url,
+			brief, wanted);
 	}
 	memcpy(ret_pin, pin, sizeof(pin));
 	return 0;
 }
 
-static int judge(const struct answer *answer, const char *url, struct bond *pairing,
-	struct error *error)
+static int judge(
+	const struct answer *answer, const char *url, struct bond *pairing, struct error *error)
 {
 	struct said_pair said;
 	int r;
@@ -122,7 +122,8 @@ static int judge(const struct answer *answer, const char *url, struct bond *pair
 			"%s does not know that code; mind the difference of 0 and O", url);
 	case 410:
 		return error_set(error, SYNC_E_PERSON,
-			"the code was used, or its time is over; make a new one on the server's page "
+			"the code was used, or its time is over; make a new one on the server's "
+			"page "
 			"of boxes");
 	case 429:
 		return error_set(error, SYNC_E_LATER, "too many tries; wait %lld s",
@@ -135,8 +136,8 @@ static int judge(const struct answer *answer, const char *url, struct bond *pair
 	}
 }
 
-static int ask_for_token(const struct config *config, const char *code, struct bond *pairing,
-	struct error *error)
+static int ask_for_token(
+	const struct config *config, const char *code, struct bond *pairing, struct error *error)
 {
 	const struct transport_settings settings = {
 		.url = pairing->url, .token = "", .pin = pairing->pin, .stall_s = STALL_S};
@@ -177,7 +178,8 @@ static void say_paired(const struct bond *pairing, struct progress *progress)
 		pairing->server[0] ? " (" : "", pairing->server, pairing->server[0] ? ")" : "");
 	if (brief[0]) {
 		progress_say(progress, 5,
-			"its key is %s (%s): compare it with what the server says of itself; from now "
+			"its key is %s (%s): compare it with what the server says of itself; from "
+			"now "
 			"on this box talks to that key and no other",
 			brief, pairing->pin);
 	}
@@ -198,7 +200,8 @@ int sync_pair(const struct config *config, const char *url, const char *code, co
 		r = -errno;
 	}
 	if (r < 0) { /* before the code is spent */
-		return error_set(error, r, "%s: %s; run as root, or as the user who owns the folder",
+		return error_set(error, r,
+			"%s: %s; run as root, or as the user who owns the folder",
 			config->sync_state, strerror(-r));
 	}
 	r = choose_pin(pairing.url, pin, pairing.pin, error);

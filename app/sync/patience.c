@@ -1,7 +1,6 @@
 #include "app/sync/patience.h"
 
-void patience_init(
-	struct patience *patience, int64_t budget_ms, uint32_t (*dice)(uint32_t below))
+void patience_init(struct patience *patience, int64_t budget_ms, uint32_t (*dice)(uint32_t below))
 {
 	*patience = (struct patience){.left_ms = budget_ms, .dice = dice};
 }

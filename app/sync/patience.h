@@ -18,13 +18,12 @@
 
 struct patience {
 	int64_t left_ms; /* what this run may still spend on waiting */
-	int failures;    /* in a row */
+	int failures; /* in a row */
 	uint32_t (*dice)(uint32_t below); /* a number from 0 to below - 1 */
 };
 
 /* @budget_ms: all that the run may wait, in sum. */
-void patience_init(
-	struct patience *patience, int64_t budget_ms, uint32_t (*dice)(uint32_t below));
+void patience_init(struct patience *patience, int64_t budget_ms, uint32_t (*dice)(uint32_t below));
 
 /* Something worked: what comes next starts from the shortest wait again. */
 void patience_worked(struct patience *patience);

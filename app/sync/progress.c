@@ -33,8 +33,8 @@ static void bytes_text(double bytes, char *ret_text, size_t room)
 	}
 }
 
-void progress_bar(const struct progress *progress, int64_t now_ns, int columns, char *ret_text,
-	size_t room)
+void progress_bar(
+	const struct progress *progress, int64_t now_ns, int columns, char *ret_text, size_t room)
 {
 	char text[160], done[24], total[24], rate[24], bar[BAR_MOST + 3];
 	int64_t bytes = progress->done_bytes + progress->part_bytes;
@@ -98,8 +98,7 @@ static void draw(struct progress *progress)
 	int64_t now_ns = clock_now_ns();
 	int columns = columns_of_terminal();
 
-	if (!progress->terminal ||
-		(progress->drawn && now_ns - progress->drawn_ns < REDRAW_NS)) {
+	if (!progress->terminal || (progress->drawn && now_ns - progress->drawn_ns < REDRAW_NS)) {
 		return;
 	}
 	progress_bar(progress, now_ns, columns < COLUMNS_MOST ? columns : COLUMNS_MOST, text,

@@ -11,8 +11,8 @@
 
 struct progress {
 	bool terminal; /* a bar */
-	bool journal;  /* lines with a priority, as journald reads them */
-	bool drawn;    /* the bar stands in the present line */
+	bool journal; /* lines with a priority, as journald reads them */
+	bool drawn; /* the bar stands in the present line */
 	int64_t drawn_ns;
 	int64_t began_ns, total_bytes, done_bytes, part_bytes;
 	size_t total, done; /* snippets */
@@ -37,7 +37,7 @@ void progress_end(struct progress *progress);
  * The bar as text of at most @columns columns: "[####----] 12/40 snippets, 3.1 of
  * 9.8 MB, 410 kB/s". Pure; exposed for tests.
  */
-void progress_bar(const struct progress *progress, int64_t now_ns, int columns, char *ret_text,
-	size_t room);
+void progress_bar(
+	const struct progress *progress, int64_t now_ns, int columns, char *ret_text, size_t room);
 
 #endif

@@ -176,7 +176,8 @@ int rules_retention(struct run *run, struct error *error)
 		r = snippet->gone ? 0 : let_go(run, snippet, error);
 	}
 	if (run->snippets_gone > 0) {
-		progress_say(run->progress, 6, "%lld snippets have left the box; the server has them",
+		progress_say(run->progress, 6,
+			"%lld snippets have left the box; the server has them",
 			(long long)run->snippets_gone);
 	}
 	/* what cannot go today goes another day */

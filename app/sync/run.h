@@ -3,8 +3,8 @@
 #define SYNC_RUN_H
 
 #include "app/journal/journal.h"
-#include "app/sync/notes.h"
 #include "app/sync/bond.h"
+#include "app/sync/notes.h"
 #include "app/sync/said.h"
 #include "app/sync/survey.h"
 #include "app/sync/sync.h"
@@ -28,8 +28,8 @@ struct run {
 	/* what came of it */
 	int64_t entries_sent, snippets_sent, bytes_sent, snippets_gone;
 	int64_t entries_unsent, snippets_unsent; /* in the end */
-	bool box_known;        /* the server answered about this box */
-	bool cautious;         /* snippets one by one: an attempt at several was cut */
+	bool box_known; /* the server answered about this box */
+	bool cautious; /* snippets one by one: an attempt at several was cut */
 	/* the first thing that somebody must look at; the rest goes on */
 	int trouble;
 	struct error trouble_why;

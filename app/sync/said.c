@@ -61,8 +61,8 @@ static void tame(char *text)
 	}
 }
 
-static int text(const json_t *from, const char *name, char *ret_text, size_t room,
-	struct error *error)
+static int text(
+	const json_t *from, const char *name, char *ret_text, size_t room, struct error *error)
 {
 	const json_t *value = json_object_get(from, name);
 	size_t n = json_string_length(value);
@@ -90,8 +90,8 @@ static void spare_text(const json_t *from, const char *name, char *ret_text, siz
 /* --- answers --- */
 
 /* A list of entries, rising. */
-static int read_seqs(const json_t *list, const char *name, int64_t *ret_seqs, size_t *ret_n,
-	struct error *error)
+static int read_seqs(
+	const json_t *list, const char *name, int64_t *ret_seqs, size_t *ret_n, struct error *error)
 {
 	size_t n = json_array_size(list);
 	int64_t before = 0;
@@ -120,8 +120,8 @@ static int read_snippets(const json_t *from, struct said_box *box, struct error 
 	r = read_seqs(json_object_get(snippets, "missing"), "snippets.missing", box->missing,
 		&box->n_missing, error);
 	if (r == 0 && withdrawn) {
-		r = read_seqs(withdrawn, "snippets.withdrawn", box->withdrawn, &box->n_withdrawn,
-			error);
+		r = read_seqs(
+			withdrawn, "snippets.withdrawn", box->withdrawn, &box->n_withdrawn, error);
 	}
 	return r;
 }
@@ -245,8 +245,7 @@ int said_pair(const char *body, size_t n, struct said_pair *ret_pair, struct err
 			strspn(pair.token, "0123456789abcdef") != strlen(pair.token))) {
 		r = wrong(error, "token", "has a strange");
 	}
-	if (r == 0 &&
-		strspn(pair.box, "0123456789abcdefABCDEF-") != strlen(pair.box)) {
+	if (r == 0 && strspn(pair.box, "0123456789abcdefABCDEF-") != strlen(pair.box)) {
 		r = wrong(error, "box", "has a strange");
 	}
 	if (r == 0) {

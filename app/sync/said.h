@@ -18,7 +18,7 @@
 /* GET /box */
 struct said_box {
 	char id[64], name[128];
-	int64_t kept;    /* every entry up to this is kept */
+	int64_t kept; /* every entry up to this is kept */
 	int64_t time_ns; /* the server's clock */
 	char config[SAID_ETAG_CHARS]; /* its version; "" when not said */
 	int64_t missing[SAID_MISSING_MAX]; /* snippets whose sound it lacks, rising */
@@ -40,7 +40,7 @@ struct said_kept {
 
 /* GET /box/config */
 struct said_config {
-	char *scheme;    /* owned; NULL for none */
+	char *scheme; /* owned; NULL for none */
 	int days_on_box; /* 0-3650; -1 when the site has no rule: then nothing leaves */
 };
 
@@ -63,8 +63,8 @@ int said_box(const char *body, size_t n, struct said_box *ret_box, struct error 
 int said_kept(
 	const char *body, size_t n, struct said_kept *ret_kept, struct error *error) MUST_CHECK;
 /* On success the caller calls said_config_fini(). */
-int said_config(const char *body, size_t n, struct said_config *ret_config,
-	struct error *error) MUST_CHECK;
+int said_config(
+	const char *body, size_t n, struct said_config *ret_config, struct error *error) MUST_CHECK;
 void said_config_fini(struct said_config *config);
 int said_pair(
 	const char *body, size_t n, struct said_pair *ret_pair, struct error *error) MUST_CHECK;

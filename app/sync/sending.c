@@ -260,8 +260,8 @@ static int send_group(struct run *run, struct group *group, struct error *error)
 	return r;
 }
 
-static int send_snippet(struct run *run, const struct survey_snippet *snippet,
-	struct group *group, struct error *error)
+static int send_snippet(struct run *run, const struct survey_snippet *snippet, struct group *group,
+	struct error *error)
 {
 	struct group alone = {.n = 1};
 	int r;

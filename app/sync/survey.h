@@ -14,7 +14,7 @@ struct survey_snippet {
 
 struct survey {
 	int64_t last; /* the highest seq seen */
-	bool open;    /* an observation was begun and has no end */
+	bool open; /* an observation was begun and has no end */
 	struct survey_snippet *snippets; /* by seq */
 	size_t n, room;
 	struct {

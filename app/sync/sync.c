@@ -92,8 +92,10 @@ static int take_lock(const char *dir, int *ret_fd, struct error *error)
 		r = file_path(path, sizeof(path), "%s/lock", dir);
 	}
 	if (r < 0) {
-		return error_set(error, r, "%s: %s; set state in [sync] to a folder that can be "
-			"written, or run as the user who owns it", dir, strerror(-r));
+		return error_set(error, r,
+			"%s: %s; set state in [sync] to a folder that can be "
+			"written, or run as the user who owns it",
+			dir, strerror(-r));
 	}
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0) {
@@ -124,9 +126,10 @@ static int find_pairing(struct run *run, struct error *error)
 		progress_say(run->progress, 4, "%s", why.text);
 	}
 	r = bond_read(run->config->sync_state, &run->pairing, error);
-	return r == -ENOENT ? error_set(error, SYNC_E_UNPAIRED,
-				      "this box belongs to no server yet; `chalkbox pair URL CODE` pairs "
-				      "it")
+	return r == -ENOENT
+		? error_set(error, SYNC_E_UNPAIRED,
+			  "this box belongs to no server yet; `chalkbox pair URL CODE` pairs "
+			  "it")
 		: r == -EINVAL ? SYNC_E_PERSON
 			       : r;
 }
@@ -384,7 +387,8 @@ int sync_run(const struct config *config, const struct sync_options *options,
 		note_last(&run, began.realtime_ns, SYNC_E_LATER, NULL);
 		r = go(&run, error);
 	}
-	(void)snprintf(words, sizeof(words), "all is on the server (%lld entries, %lld snippets sent)",
+	(void)snprintf(words, sizeof(words),
+		"all is on the server (%lld entries, %lld snippets sent)",
 		(long long)run.entries_sent, (long long)run.snippets_sent);
 	note_last(&run, began.realtime_ns, r, r == 0 ? words : error->text);
 	if (r == 0 && !options->dry_run) {

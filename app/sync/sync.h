@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 struct sync_options {
-	bool now;       /* during an observation, on any network */
-	bool dry_run;   /* say what would go; change nothing, here or there */
+	bool now; /* during an observation, on any network */
+	bool dry_run; /* say what would go; change nothing, here or there */
 	int patience_s; /* what the run may wait in sum before trying again */
-	int stall_s;    /* so long without a byte, and a connection is dead */
+	int stall_s; /* so long without a byte, and a connection is dead */
 };
 
 /*

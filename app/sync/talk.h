@@ -9,9 +9,9 @@
 /* What becomes of a step or a run; above 0, with an explanation. */
 enum sync_result {
 	SYNC_FINE = 0,
-	SYNC_E_LATER = 1,  /* network, server, a full disk there: try again later */
-	SYNC_E_PERSON,     /* somebody must look */
-	SYNC_E_UNPAIRED,   /* the server does not know this box (any more) */
+	SYNC_E_LATER = 1, /* network, server, a full disk there: try again later */
+	SYNC_E_PERSON, /* somebody must look */
+	SYNC_E_UNPAIRED, /* the server does not know this box (any more) */
 };
 
 struct talk {

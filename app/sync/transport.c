@@ -15,7 +15,6 @@
 #include "app/base/file.h"
 #include "app/sync/bond.h"
 
-#include <ctype.h>
 #include <curl/curl.h>
 #include <errno.h>
 #include <sodium.h>
@@ -55,109 +54,6 @@ struct asking {
 
 /* --- what comes --- */
 
-void answer_fini(struct answer *answer)
-{
-	if (answer) {
-		free(answer->body);
-		answer->body = NULL;
-	}
-}
-
-/* Whether the line is that header; its value without blanks around it. */
-static bool header_is(
-	const char *line, size_t n, const char *name, const char **ret_value, size_t *ret_n)
-{
-	size_t length = strlen(name);
-
-	if (n <= length || strncasecmp(line, name, length) != 0 || line[length] != ':') {
-		return false;
-	}
-	line += length + 1;
-	n -= length + 1;
-	while (n > 0 && isspace((unsigned char)line[0])) {
-		line++;
-		n--;
-	}
-	while (n > 0 && isspace((unsigned char)line[n - 1])) {
-		n--;
-	}
-	*ret_value = line;
-	*ret_n = n;
-	return true;
-}
-
-/* Text that fits and can be shown; else it is not there. */
-static void header_text(const char *value, size_t n, char *ret_text, size_t room)
-{
-	ret_text[0] = '\0';
-	if (n >= room) {
-		return;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if ((unsigned char)value[i] < 0x20 || value[i] == 0x7f) {
-			return;
-		}
-	}
-	memcpy(ret_text, value, n);
-	ret_text[n] = '\0';
-}
-
-static int64_t header_number(const char *value, size_t n)
-{
-	int64_t number = 0;
-
-	if (n == 0 || n > 18) {
-		return -1;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (!isdigit((unsigned char)value[i])) {
-			return -1;
-		}
-		number = number * 10 + (value[i] - '0');
-	}
-	return number;
-}
-
-/* A place on this server and on no other, as a path. */
-static void header_location(
-	const char *value, size_t n, const char *url, char ret_path[TRANSPORT_LOCATION_CHARS])
-{
-	char text[TRANSPORT_LOCATION_CHARS];
-	size_t at = 0;
-
-	ret_path[0] = '\0';
-	header_text(value, n, text, sizeof(text));
-	if (strncmp(text, url, strlen(url)) == 0 && text[strlen(url)] == '/') {
-		at = strlen(url);
-	}
-	if (text[at] != '/' || text[at + 1] == '/' || strpbrk(text + at, " \"<>\\^`{|}")) {
-		return;
-	}
-	memmove(ret_path, text + at, strlen(text + at) + 1);
-}
-
-void answer_header(struct answer *answer, const char *line, size_t n, const char *url)
-{
-	const char *value;
-	size_t length;
-
-	if (n >= 5 && strncasecmp(line, "HTTP/", 5) == 0) {
-		/* after an interim answer the real one begins anew */
-		*answer = (struct answer){
-			.body = answer->body, .n = answer->n, .upload_offset = -1, .retry_after_s = -1};
-	} else if (header_is(line, n, "Chalkbox-Server", &value, &length)) {
-		header_text(value, length, answer->version, sizeof(answer->version));
-	} else if (header_is(line, n, "ETag", &value, &length)) {
-		header_text(value, length, answer->etag, sizeof(answer->etag));
-	} else if (header_is(line, n, "Location", &value, &length)) {
-		header_location(value, length, url, answer->location);
-	} else if (header_is(line, n, "Chalkbox-Kept", &value, &length)) {
-		header_text(value, length, answer->kept, sizeof(answer->kept));
-	} else if (header_is(line, n, "Upload-Offset", &value, &length)) {
-		answer->upload_offset = header_number(value, length);
-	}
-}
-
 static size_t on_header(char *bytes, size_t size, size_t n, void *data)
 {
 	struct asking *asking = data;
@@ -195,8 +91,8 @@ static size_t on_read(char *bytes, size_t size, size_t n, void *data)
 {
 	struct asking *asking = data;
 	const struct request *request = asking->request;
-	off_t left = (request->file > 0 ? request->file_bytes : (off_t)request->body_bytes) -
-		asking->at;
+	off_t left =
+		(request->file > 0 ? request->file_bytes : (off_t)request->body_bytes) - asking->at;
 	ssize_t got;
 
 	n *= size;
@@ -277,10 +173,11 @@ static CURLcode set_security(CURL *curl, const struct transport_settings *settin
 	bool by_cas = !settings->pin[0] && !settings->any_key;
 	CURLcode code;
 
-	code = curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR,
-		bond_is_local(settings->url) ? "http,https" : "https");
+	code = curl_easy_setopt(
+		curl, CURLOPT_PROTOCOLS_STR, bond_is_local(settings->url) ? "http,https" : "https");
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 0L);
-	code = code ? code : curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	code = code ? code
+		    : curl_easy_setopt(curl, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYPEER, by_cas ? 1L : 0L);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_SSL_VERIFYHOST, by_cas ? 2L : 0L);
 	if (settings->pin[0]) {
@@ -301,13 +198,18 @@ static CURLcode set_manners(struct asking *asking, const char *url)
 	CURLcode code;
 
 	code = curl_easy_setopt(curl, CURLOPT_URL, url);
-	code = code ? code : curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	code = code ? code
+		    : curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	code = code ? code : curl_easy_setopt(curl, CURLOPT_USERAGENT, "chalkbox-sync/" CHALKBOX_VERSION);
+	code = code ? code
+		    : curl_easy_setopt(curl, CURLOPT_USERAGENT, "chalkbox-sync/" CHALKBOX_VERSION);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_S);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_TIMEOUT, (long)WHOLE_S);
-	code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)BYTES_A_SECOND_LEAST);
-	code = code ? code : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)asking->transport->settings->stall_s);
+	code = code ? code
+		    : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, (long)BYTES_A_SECOND_LEAST);
+	code = code ? code
+		    : curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME,
+			      (long)asking->transport->settings->stall_s);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 65536L);
 	code = code ? code : curl_easy_setopt(curl, CURLOPT_TCP_NODELAY, 1L);
@@ -424,7 +326,8 @@ static int failed(struct asking *asking, CURLcode code, struct error *error)
 		return error_set(error, -ENOMEM, "out of memory");
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
 		return error_set(error, TRANSPORT_E_IDENTITY,
-			"whoever answers as %s does not have the key of the pairing: a network that "
+			"whoever answers as %s does not have the key of the pairing: a network "
+			"that "
 			"wants a login first, or a server set up anew (then pair the box again)",
 			transport->settings->url);
 	case CURLE_PEER_FAILED_VERIFICATION:
@@ -435,13 +338,13 @@ static int failed(struct asking *asking, CURLcode code, struct error *error)
 			"first, or this box's clock is wrong",
 			transport->settings->url, why);
 	case CURLE_WRITE_ERROR:
-		return asking->too_long
-			? error_set(error, TRANSPORT_E_FOREIGN,
-				  "the answer of %s is too long to be our server's",
-				  transport->settings->url)
-			: error_set(error, -ENOMEM, "out of memory");
+		return asking->too_long ? error_set(error, TRANSPORT_E_FOREIGN,
+						  "the answer of %s is too long to be our server's",
+						  transport->settings->url)
+					: error_set(error, -ENOMEM, "out of memory");
 	default:
-		return error_set(error, TRANSPORT_E_SILENT, "%s: %s", transport->settings->url, why);
+		return error_set(
+			error, TRANSPORT_E_SILENT, "%s: %s", transport->settings->url, why);
 	}
 }
 
@@ -459,7 +362,8 @@ static int judge(struct asking *asking, struct error *error)
 	}
 	if (!answer->version[0]) {
 		return error_set(error, TRANSPORT_E_FOREIGN,
-			"%s: answered %ld, but not by our server: the network wants a login first, or "
+			"%s: answered %ld, but not by our server: the network wants a login first, "
+			"or "
 			"the address is another program's",
 			asking->transport->settings->url, status);
 	}
@@ -568,7 +472,8 @@ static void perform_all(CURLM *several, struct asking *askings, size_t n)
 	}
 	while ((message = curl_multi_info_read(several, &left))) {
 		for (size_t i = 0; i < n; i++) {
-			if (message->msg == CURLMSG_DONE && askings[i].curl == message->easy_handle) {
+			if (message->msg == CURLMSG_DONE &&
+				askings[i].curl == message->easy_handle) {
 				askings[i].code = message->data.result;
 			}
 		}

@@ -21,11 +21,11 @@ struct transport;
 
 /* All borrowed for the transport's life. */
 struct transport_settings {
-	const char *url;   /* as bond_url() gives it */
+	const char *url; /* as bond_url() gives it */
 	const char *token; /* "" for none */
-	const char *pin;   /* sha256//BASE64; "" to go by the system's CAs */
-	bool any_key;      /* with no pin: take any key, to learn it; no token is sent */
-	int stall_s;       /* so long without a byte, and the connection counts as dead */
+	const char *pin; /* sha256//BASE64; "" to go by the system's CAs */
+	bool any_key; /* with no pin: take any key, to learn it; no token is sent */
+	int stall_s; /* so long without a byte, and the connection counts as dead */
 };
 
 /*
@@ -34,8 +34,8 @@ struct transport_settings {
  */
 enum transport_result {
 	TRANSPORT_E_SILENT = 1, /* no network, no server, cut, stalled */
-	TRANSPORT_E_FOREIGN,    /* somebody else answered: a captive portal, most likely */
-	TRANSPORT_E_IDENTITY,   /* TLS, and not by the key or the CAs that it must be */
+	TRANSPORT_E_FOREIGN, /* somebody else answered: a captive portal, most likely */
+	TRANSPORT_E_IDENTITY, /* TLS, and not by the key or the CAs that it must be */
 };
 
 /* Text is borrowed during the call. */
@@ -54,13 +54,13 @@ struct request {
 struct answer {
 	int status;
 	char version[32]; /* of the server */
-	char *body;       /* owned, a NUL behind it; never NULL after success */
+	char *body; /* owned, a NUL behind it; never NULL after success */
 	size_t n;
 	char etag[SAID_ETAG_CHARS];
 	char location[TRANSPORT_LOCATION_CHARS]; /* a path; "" for none of this server */
-	char kept[65];          /* Chalkbox-Kept */
-	int64_t upload_offset;  /* -1: not said */
-	int64_t retry_after_s;  /* -1: not said */
+	char kept[65]; /* Chalkbox-Kept */
+	int64_t upload_offset; /* -1: not said */
+	int64_t retry_after_s; /* -1: not said */
 	struct said_error said; /* for a status of 400 and above */
 };
 

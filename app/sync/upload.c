@@ -36,10 +36,10 @@ struct sending {
 	struct talk *talk;
 	const struct upload *upload;
 	struct notes_upload note; /* location "" while there is none */
-	int64_t offset;           /* the server's; -1: not known */
-	int64_t furthest;         /* that it ever was */
-	int rounds;               /* without getting on */
-	bool plain;               /* creation without the bytes */
+	int64_t offset; /* the server's; -1: not known */
+	int64_t furthest; /* that it ever was */
+	int rounds; /* without getting on */
+	bool plain; /* creation without the bytes */
 	bool noted;
 	bool done;
 };
@@ -102,10 +102,10 @@ struct creation {
 static void make_creation(
 	const struct upload *upload, bool with_bytes, struct creation *ret_creation)
 {
-	*ret_creation = (struct creation){.request = {
-		.method = "POST",
-		.path = "/uploads",
-		.headers = {TUS, ret_creation->length, ret_creation->about}}};
+	*ret_creation = (struct creation){
+		.request = {.method = "POST",
+			.path = "/uploads",
+			.headers = {TUS, ret_creation->length, ret_creation->about}}};
 	(void)snprintf(ret_creation->length, sizeof(ret_creation->length), "Upload-Length: %lld",
 		(long long)upload->bytes);
 	metadata(upload, ret_creation->about);
@@ -125,8 +125,8 @@ static int creation(struct sending *sending, bool with_bytes, struct answer *ret
 	return talk_once(sending->talk, &creation.request, ret_answer, ret_retry_s, error);
 }
 
-static int take_creation(struct sending *sending, const struct answer *answer, bool with_bytes,
-	struct error *error)
+static int take_creation(
+	struct sending *sending, const struct answer *answer, bool with_bytes, struct error *error)
 {
 	const struct upload *upload = sending->upload;
 

@@ -7,7 +7,7 @@
 
 /* A file and what its hash must be. */
 struct upload {
-	const char *dir;     /* sync's state folder, for the note of where it goes on */
+	const char *dir; /* sync's state folder, for the note of where it goes on */
 	const char *journal; /* its id */
 	int64_t seq;
 	const char *sha256;

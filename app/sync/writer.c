@@ -117,8 +117,8 @@ static int ask_once(struct writer *writer, const char *message, char ret_answer[
  * Asks the recorder. It may have been started anew since the last question: once
  * more then. -ENOTCONN: there is none.
  */
-static int ask(
-	struct writer *writer, const char *message, char ret_answer[ANSWER_CHARS], struct error *error)
+static int ask(struct writer *writer, const char *message, char ret_answer[ANSWER_CHARS],
+	struct error *error)
 {
 	int r = ask_once(writer, message, ret_answer);
 
@@ -215,8 +215,7 @@ static int take_over(struct writer *writer, struct error *error)
 /* Who writes says who it is and in which boot, as the recorder does. */
 static int make_boot(const struct writer *writer, int64_t seq, struct entry *ret_entry)
 {
-	struct entry entry = {
-		.seq = seq, .boot = seq, .t_ns = clock_now_ns(), .kind = ENTRY_BOOT};
+	struct entry entry = {.seq = seq, .boot = seq, .t_ns = clock_now_ns(), .kind = ENTRY_BOOT};
 	struct facts facts = {.version = CHALKBOX_VERSION};
 	int r;
 
@@ -320,8 +319,8 @@ int writer_scheme(struct writer *writer, const char *text, struct error *error)
 	int r;
 
 	if (text && strnlen(text, SITE_SCHEME_BYTES + 1) > SITE_SCHEME_BYTES) {
-		return error_set(error, -EINVAL, "the scheme is longer than %d bytes",
-			SITE_SCHEME_BYTES);
+		return error_set(
+			error, -EINVAL, "the scheme is longer than %d bytes", SITE_SCHEME_BYTES);
 	}
 	message = malloc(MESSAGE_BYTES + 1);
 	if (!message) {

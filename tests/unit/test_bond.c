@@ -193,14 +193,14 @@ static void a_broken_boot_file_is_named_with_its_line(void **state)
 static void the_key_is_found_in_a_certificate_and_nowhere_else(void **state)
 {
 	static const unsigned char spki[] = {0x30, 3, 0x03, 1, 0};
-	static const unsigned char der[] = {0x30, 0x1a, 0x30, 0x16, 0xa0, 3, 2, 1, 2, 2, 1, 5, 0x30, 0,
-		0x30, 0, 0x30, 0, 0x30, 0, 0x30, 3, 0x03, 1, 0, 0, 0, 0};
+	static const unsigned char der[] = {0x30, 0x1a, 0x30, 0x16, 0xa0, 3, 2, 1, 2, 2, 1, 5, 0x30,
+		0, 0x30, 0, 0x30, 0, 0x30, 0, 0x30, 3, 0x03, 1, 0, 0, 0, 0};
 	unsigned char hash[32];
 	char pin[BOND_PIN_CHARS], expected[BOND_PIN_CHARS] = "sha256//";
 
 	(void)crypto_hash_sha256(hash, spki, sizeof(spki));
-	(void)sodium_bin2base64(expected + 8, sizeof(expected) - 8, hash, 32,
-		sodium_base64_VARIANT_ORIGINAL);
+	(void)sodium_bin2base64(
+		expected + 8, sizeof(expected) - 8, hash, 32, sodium_base64_VARIANT_ORIGINAL);
 	assert_int_equal(bond_pin(der, sizeof(der), pin), 0);
 	assert_string_equal(pin, expected);
 	for (size_t n = 0; n < sizeof(der); n++) {

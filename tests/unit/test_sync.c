@@ -100,7 +100,8 @@ static void the_network_decides_by_a_table(void **state)
 		{{true, NETWORK_WIRELESS, true, "phone"}, "", true, NETWORK_GO},
 		{{true, NETWORK_WIRELESS, true, "phone"}, "phone", false, NETWORK_METERED},
 		{{true, NETWORK_WIRELESS, false, "school"}, "school", false, NETWORK_GO},
-		{{true, NETWORK_WIRELESS, false, "two words"}, "a,  two words ,b", false, NETWORK_GO},
+		{{true, NETWORK_WIRELESS, false, "two words"}, "a,  two words ,b", false,
+			NETWORK_GO},
 		{{true, NETWORK_WIRELESS, false, "scho"}, "school", false, NETWORK_NOT_LISTED},
 		{{true, NETWORK_WIRELESS, false, "school2"}, "school", false, NETWORK_NOT_LISTED},
 		{{true, NETWORK_WIRELESS, false, "School"}, "school", false, NETWORK_NOT_LISTED},
@@ -143,7 +144,8 @@ static void a_line_says_what_is_not_zero(void **state)
 	assert_string_equal(batch.text,
 		"{\"seq\":3,\"boot\":1,\"t_ns\":77,\"kind\":\"press\",\"observation\":2,"
 		"\"code\":\"questioning\"}\n"
-		"{\"seq\":4,\"boot\":4,\"kind\":\"boot\",\"body\":{\"boot_id\":\"x\\ny\",\"n\":1}}\n");
+		"{\"seq\":4,\"boot\":4,\"kind\":\"boot\",\"body\":{\"boot_id\":\"x\\ny\",\"n\":1}}"
+		"\n");
 	assert_int_equal(batch.lines, 2);
 	assert_int_equal(batch.bytes, strlen(batch.text));
 	assert_int_equal(batch.last, 4);
@@ -213,11 +215,8 @@ static void take(struct survey *survey, enum entry_kind kind, int64_t ref, const
 static void the_walk_knows_snippets_that_are_here_and_faults_that_last(void **state)
 {
 	struct facts boot = {.boot_id = JOURNAL};
-	struct facts snippet = {.file = "a.opus",
-		.codec = "opus",
-		.to_ns = 2,
-		.bytes = 9,
-		.sha256 = SHA};
+	struct facts snippet = {
+		.file = "a.opus", .codec = "opus", .to_ns = 2, .bytes = 9, .sha256 = SHA};
 	struct facts way_out = snippet, gone = {.file = "a.opus", .sha256 = SHA};
 	struct facts cause = {.cause = "unplugged"};
 	struct survey survey = {0};
@@ -261,7 +260,8 @@ static void what_the_server_says_of_a_box_is_read(void **state)
 	struct said_box box;
 
 	assert_int_equal(read_box("{\"box\":{\"id\":\"i\",\"name\":\"n\\u0007\"},\"kept\":7,"
-				  "\"time_ns\":8,\"config\":\"e\",\"snippets\":{\"missing\":[2,5],\"withdrawn\":[9]},"
+				  "\"time_ns\":8,\"config\":\"e\",\"snippets\":{\"missing\":[2,5],"
+				  "\"withdrawn\":[9]},"
 				  "\"new\":[{}]}",
 				 &box, NULL),
 		0);
@@ -290,7 +290,8 @@ static void an_answer_of_another_version_is_told_from_one_that_was_cut(void **st
 		{"{\"box\":{\"id\":\"i\"},\"kept\":-1,\"time_ns\":8}", -EPROTO, "strange kept"},
 		{"{\"box\":{\"id\":\"i\"},\"kept\":1.5,\"time_ns\":8}", -EPROTO, "strange kept"},
 		{"{\"box\":{\"id\":\"i\"},\"kept\":1,\"time_ns\":8}", -EPROTO, "snippets.missing"},
-		{"{\"box\":{\"id\":\"i\"},\"kept\":1,\"time_ns\":8,\"snippets\":{\"missing\":[5,2]}}",
+		{"{\"box\":{\"id\":\"i\"},\"kept\":1,\"time_ns\":8,\"snippets\":{\"missing\":[5,2]}"
+		 "}",
 			-EPROTO, "snippets.missing"},
 	};
 
@@ -383,8 +384,7 @@ static void a_header_counts_only_if_it_is_sound_and_of_this_server(void **state)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct answer answer = {.upload_offset = -1};
 
-		answer_header(
-			&answer, table[i].line, strlen(table[i].line), "http://127.0.0.1:9");
+		answer_header(&answer, table[i].line, strlen(table[i].line), "http://127.0.0.1:9");
 		assert_string_equal(answer.location, table[i].location);
 	}
 	struct answer answer = {.upload_offset = -1};
@@ -428,7 +428,8 @@ static void days_count_from_when_the_server_had_it_all(void **state)
 	assert_int_equal(notes_confirmed(dir, JOURNAL, 199), 10);
 	assert_int_equal(notes_confirmed(dir, JOURNAL, 200), 20);
 	assert_int_equal(notes_confirmed(dir, "another", 200), 0);
-	assert_int_equal(file_replace(dir, "confirmed", JOURNAL " 5 7\n" JOURNAL " 6 99", 83, 0600), 0);
+	assert_int_equal(
+		file_replace(dir, "confirmed", JOURNAL " 5 7\n" JOURNAL " 6 99", 83, 0600), 0);
 	assert_int_equal(notes_confirmed(dir, JOURNAL, 200), 7); /* half a line is none */
 }
 
