@@ -13,6 +13,7 @@
 #include "app/server/timelines.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,33 +42,56 @@ static int fits(struct server *server, const struct plan *plan,
 		summary.start.realtime_ns <= plan->to_ns;
 }
 
-static int settle_one(struct server *server, const struct plan *plan, struct error *error)
+/* A coach's observations, loaded once for all plans. */
+struct pool {
+	char coach[ID_CHARS];
+	struct observation *list;
+	size_t n;
+};
+
+static int fill(struct server *server, const char *coach, struct pool *pool, struct error *error)
 {
-	struct observation *list, *first = NULL;
-	int64_t start_ns = 0, first_ns = 0;
-	size_t n, i;
 	int r;
 
-	r = store_observations_of(server->store, plan->coach, &list, &n, error);
-	if (r < 0) {
-		return r;
+	if (strcmp(pool->coach, coach) == 0) {
+		return 0;
 	}
-	for (i = 0; r >= 0 && i < n; i++) {
-		r = fits(server, plan, &list[i], &start_ns, error);
+	free(pool->list);
+	*pool = (struct pool){0};
+	r = store_observations_of(server->store, coach, &pool->list, &pool->n, error);
+	if (r == 0) {
+		(void)snprintf(pool->coach, sizeof(pool->coach), "%s", coach);
+	}
+	return r;
+}
+
+static int settle_one(
+	struct server *server, const struct plan *plan, struct pool *pool, struct error *error)
+{
+	struct observation *first = NULL;
+	int64_t start_ns = 0, first_ns = 0;
+	int r = fill(server, plan->coach, pool, error);
+
+	for (size_t i = 0; r >= 0 && i < pool->n; i++) {
+		r = fits(server, plan, &pool->list[i], &start_ns, error);
 		if (r == 1 && (!first || start_ns < first_ns)) {
-			first = &list[i];
+			first = &pool->list[i];
 			first_ns = start_ns;
 		}
 	}
-	if (r >= 0 && first) {
-		r = store_plan_fulfil(server->store, plan, first->id, error);
+	if (r < 0 || !first) {
+		return r < 0 ? r : 0;
 	}
-	free(list);
+	r = store_plan_fulfil(server->store, plan, first->id, error);
+	if (r == 0) {
+		memcpy(first->teacher, plan->teacher, sizeof(first->teacher));
+	}
 	return r < 0 ? r : 0;
 }
 
 int plans_settle(struct server *server, const char *person, struct error *error)
 {
+	struct pool pool = {0};
 	struct plan *list;
 	size_t n, i;
 	int r;
@@ -77,8 +101,9 @@ int plans_settle(struct server *server, const char *person, struct error *error)
 		return r;
 	}
 	for (i = 0; r == 0 && i < n; i++) {
-		r = settle_one(server, &list[i], error);
+		r = settle_one(server, &list[i], &pool, error);
 	}
+	free(pool.list);
 	free(list);
 	return r;
 }

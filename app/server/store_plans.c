@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#define PLAN_WAITS_NS (60 * 24 * 3600 * INT64_C(1000000000))
+
 #define PLAN                                                                                       \
 	"p.id, p.coach, p.teacher, coalesce(t.name, ''), p.title, p.from_ns, p.to_ns, "            \
 	"p.observation FROM plan p LEFT JOIN person t ON t.id = p.teacher "
@@ -134,8 +136,9 @@ static int begun(struct store_db *db, void *arg, struct error *error)
 	sqlite3_stmt *stmt;
 	int r = sql_begin(db, &stmt, error,
 		"SELECT " PLAN "WHERE (p.coach = $1 OR p.teacher = $1) AND p.observation = '' "
-		"AND p.from_ns <= $2 AND t.revoked_ns = 0 ORDER BY p.from_ns, p.id",
-		"ti", query->person, query->now_ns);
+		"AND p.from_ns <= $2 AND p.to_ns > $3 AND t.revoked_ns = 0 "
+		"ORDER BY p.coach, p.from_ns, p.id",
+		"tii", query->person, query->now_ns, query->now_ns - PLAN_WAITS_NS);
 
 	return r < 0 ? r : rows(db, stmt, query, error);
 }

@@ -30,7 +30,10 @@ int store_plan_remove(
 int store_plans_of(struct store *store, const char *coach, struct plan **ret_list, size_t *ret_n,
 	struct error *error) MUST_CHECK;
 
-/* Open ones, by time, that concern a person, as coach or as teacher, and have begun. */
+/*
+ * Open ones, a coach's together and by time, that concern a person, as coach or as
+ * teacher. They have begun, and ended less than 60 days ago: no box waits longer.
+ */
 int store_plans_open(struct store *store, const char *person, int64_t now_ns,
 	struct plan **ret_list, size_t *ret_n, struct error *error) MUST_CHECK;
 

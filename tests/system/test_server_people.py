@@ -584,11 +584,12 @@ class Planning(ServerCase):
 	def setUp(self):
 		self.coach, self.teacher = self.invite("coach"), self.invite("teacher")
 		self.box_side = BoxSide(self.server, self.coach)
-		self.box_side.add_boot(MORNING_NS)
+		self.morning_s = int(time.time()) - DAY_NS // NS # a plan that is long over is let be
+		self.box_side.add_boot(self.morning_s * NS)
 
 	def plan(self, begin_s, end_s, title="Fractions", teacher=None, coach=None):
 		def iso(s):
-			return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(MORNING_NS // NS + s))
+			return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self.morning_s + s))
 		return (coach or self.coach).post("/plans", {"title": title, "from": iso(begin_s),
 			"to": iso(end_s), "teacher": (teacher or self.teacher).id})
 
@@ -624,6 +625,24 @@ class Planning(ServerCase):
 		self.assertEqual(items[first]["title"], "the first")
 		self.assertEqual((items[second]["title"], items[second]["teacher"]), ("", None))
 		self.assertEqual(len(self.items(self.teacher)), 1)
+
+	def test_many_plans_each_find_their_lesson(self):
+		other = self.invite("teacher")
+		for i in range(6):
+			self.plan(100 * i, 100 * i + 60, f"lesson {i}", teacher=(self.teacher, other)[i % 2])
+		lessons = [self.lesson(100 * i + 30) for i in range(6)]
+		items = self.items(self.coach)
+		self.assertEqual([items[lesson]["title"] for lesson in lessons],
+			[f"lesson {i}" for i in range(6)])
+		self.assertEqual(list(self.items(self.teacher)), lessons[4::-2])
+		self.assertEqual(list(self.items(other)), lessons[5::-2])
+
+	def test_a_plan_that_is_long_over_is_let_be(self):
+		self.morning_s -= 70 * DAY_NS // NS
+		self.box_side.add_boot(self.morning_s * NS)
+		self.plan(0, 1000)
+		lesson = self.lesson(100)
+		self.assertIsNone(self.items(self.coach)[lesson]["teacher"])
 
 	def test_what_the_coach_said_afterwards_stays(self):
 		lesson = self.lesson(100)
