@@ -238,7 +238,10 @@ class Answers(Sync):
 
 
 class FakeServer:
-	"""A server of another version: answers by a table {(method, path): (status, body)}."""
+	"""
+	A server of another version: answers by a table {(method, path): (status, body)},
+	with a header line more if there is a third.
+	"""
 
 	def __init__(self, answers):
 		self.answers, self.seen = answers, []
@@ -264,10 +267,10 @@ class FakeServer:
 				method, path = head.decode().split(" ")[:2]
 				path = path.removeprefix("/api/v1").partition("?")[0]
 				self.seen.append((method, path, body))
-				status, said = self.answers.get((method, path), (404, {"error": "nothing"}))
+				status, said, *more = self.answers.get((method, path), (404, {"error": "nothing"}))
 				text = said if isinstance(said, bytes) else json.dumps(said).encode()
 				client.sendall(f"HTTP/1.1 {status} X\r\nChalkbox-Server: 9.0\r\nConnection: close\r\n"
-					f"Content-Length: {len(text)}\r\n\r\n".encode() + text)
+					f"{''.join(line + chr(13) + chr(10) for line in more)}Content-Length: {len(text)}\r\n\r\n".encode() + text)
 
 
 class OtherVersions(Sync):
@@ -302,7 +305,30 @@ class OtherVersions(Sync):
 		self.assertIn("refuses entry 4", said)
 		self.assertIn("bring it up to date", said)
 		self.assertEqual(server.seen[-1][1], "/box/report") # the rest went on
+		self.assertEqual([path for _, path, _ in server.seen].count("/box/entries"), 1)
 		self.assertEqual(station.files(), station.sounds)
+
+	def test_sound_stays_unless_its_own_hash_is_confirmed(self):
+		"""The server lacks no sound, and the rule lets all go: its word for the hash decides."""
+		for answer in ((201, {}, "Location: /api/v1/uploads/1"), (200, {}), (204, {}),
+				(200, {}, "Chalkbox-Kept: " + "0" * 64), (404, {}), (409, {"error": "differs"}),
+				(201, {}, "Chalkbox-Kept: " + "0" * 64)):
+			station, server, _ = self.met({
+				("GET", "/box"): (200, {**self.BOX, "kept": 18}),
+				("GET", "/box/config"): (200, {**self.CONFIG, "retention": {"days_on_box": 0}}),
+				("POST", "/uploads"): answer,
+				("DELETE", "/uploads/1"): (204, b""),
+				("POST", "/box/report"): (200, {})}, FINE)
+			self.assertIn(("POST", "/uploads"), [seen[:2] for seen in server.seen])
+			self.assertEqual(station.files(), station.sounds, answer)
+			self.assertEqual(station.gone(), {})
+
+	def test_another_hash_confirms_no_upload(self):
+		for header in ("Chalkbox-Kept: " + "0" * 64, "Chalkbox-Kept:"):
+			_, _, said = self.met({
+				("GET", "/box"): (200, {**self.BOX, "kept": 18, "snippets": {"missing": [16]}}),
+				("POST", "/uploads"): (200, {}, header)}, SOMEBODY)
+			self.assertIn("creating an upload", said)
 
 	def test_a_journal_older_than_what_the_server_has_is_not_mixed_in(self):
 		_, server, said = self.met({("GET", "/box"): (200, {**self.BOX, "kept": 10**9})}, SOMEBODY)
