@@ -53,7 +53,7 @@ libs = $(shell pkg-config --libs $(1))
 BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/wires.o app/base/file.o app/base/id.o app/base/iso.o
 SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o app/scheme/site.o
 JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
-	app/journal/check.o app/journal/database.o app/journal/journal.o app/journal/gone.o
+	app/journal/check.o app/journal/database.o app/journal/observing.o app/journal/journal.o app/journal/gone.o
 TIMELINE := app/timeline/json.o app/timeline/timeline.o app/timeline/gather.o app/timeline/sums.o app/timeline/wall.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o sync.o press.o \

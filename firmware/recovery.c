@@ -14,33 +14,6 @@
 
 #define STEP 512
 
-/*
- * Walks the journal backwards, a step at a time, to the last start or end. Gives
- * the observation if it is a start, 0 if not.
- */
-static int open_observation(struct journal *journal, int64_t *ret_seq, struct error *error)
-{
-	*ret_seq = 0;
-	for (int64_t to = journal_last(journal); to > 0; to -= STEP) {
-		struct entries entries = {0};
-		int64_t from = to > STEP ? to - STEP + 1 : 1;
-		int r = journal_read(journal, from, (size_t)(to - from + 1), &entries, error);
-		for (size_t i = entries.n; r == 0 && i > 0; i--) {
-			enum entry_kind kind = entries.list[i - 1].kind;
-			if (kind == ENTRY_START || kind == ENTRY_END) {
-				*ret_seq = kind == ENTRY_START ? entries.list[i - 1].seq : 0;
-				to = 0;
-				break;
-			}
-		}
-		entries_fini(&entries);
-		if (r < 0) {
-			return r;
-		}
-	}
-	return 0;
-}
-
 /* Whether the journal, from @from on, has a snippet entry for this file. */
 static bool named(struct journal *journal, int64_t from, const char *file)
 {
@@ -125,7 +98,7 @@ int recovery_run(struct journal *journal, int dir_fd, int64_t now_ns, struct rec
 	int *ret_repaired, struct error *error)
 {
 	int64_t observation;
-	int result = open_observation(journal, &observation, error);
+	int result = journal_observing(journal, &observation, error);
 	if (result == 0 && observation) {
 		recorder_recovered(recorder, now_ns, observation);
 	}

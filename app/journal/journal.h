@@ -57,6 +57,13 @@ int journal_read(struct journal *journal, int64_t from_seq, size_t most, struct 
 	struct error *error) MUST_CHECK;
 
 /*
+ * The observation that the journal leaves open (its start has no end), or 0.
+ * Walks back from the end, so it is quick however long the journal. 0 or -errno.
+ */
+int journal_observing(struct journal *journal, int64_t *ret_observation,
+	struct error *error) MUST_CHECK;
+
+/*
  * Reads every page and every entry: SQLite's own integrity check, contiguous
  * seq, entry_check() of each, references backwards to what exists. Calls @say
  * with one sentence a finding. Returns the number of findings, or -errno.

@@ -17,7 +17,6 @@
 #define ANSWER_S 10
 #define ANSWER_CHARS 600
 #define MESSAGE_BYTES (SITE_SCHEME_BYTES + 64)
-#define STEP 512
 
 struct writer {
 	const struct config *config;
@@ -152,35 +151,6 @@ int writer_observing(struct writer *writer, bool *ret_observing, struct error *e
 
 /* --- with no recorder --- */
 
-/*
- * An observation that was cut off is the recorder's to end: its next start knows
- * how. Until then nothing is written behind it.
- */
-static int left_open(struct journal *journal, bool *ret_open, struct error *error)
-{
-	*ret_open = false;
-	for (int64_t to = journal_last(journal); to > 0; to -= STEP) {
-		struct entries entries = {0};
-		int64_t from = to > STEP ? to - STEP + 1 : 1;
-		int r = journal_read(journal, from, (size_t)(to - from + 1), &entries, error);
-
-		for (size_t i = entries.n; r == 0 && i > 0; i--) {
-			enum entry_kind kind = entries.list[i - 1].kind;
-
-			if (kind == ENTRY_START || kind == ENTRY_END) {
-				*ret_open = kind == ENTRY_START;
-				to = 0;
-				break;
-			}
-		}
-		entries_fini(&entries);
-		if (r < 0) {
-			return r;
-		}
-	}
-	return 0;
-}
-
 /* Takes the lock, and with it the recorder's place. */
 static int take_over(struct writer *writer, struct error *error)
 {
@@ -262,12 +232,14 @@ static int gone_by_ourselves(
 	struct writer *writer, int64_t seq, const char *sha256, struct error *error)
 {
 	struct entry gone;
-	bool open_still;
+	int64_t open_still;
 	int r;
 
 	r = take_over(writer, error);
 	if (r == 0 && !writer->boot) {
-		r = left_open(writer->journal, &open_still, error);
+		/* one that was cut off is the recorder's to end: its next start knows how,
+		   and until then nothing is written behind it */
+		r = journal_observing(writer->journal, &open_still, error);
 		if (r == 0 && open_still) {
 			r = error_set(error, -EAGAIN,
 				"an observation was cut off; the recorder ends it at its next "
