@@ -169,6 +169,16 @@ class Joining(ServerCase):
 		self.assertIn(teacher.id, [person["id"] for person in seen])
 		self.assertEqual({person["role"] for person in seen}, {"teacher"})
 
+	def test_what_fails_is_logged_without_the_secret_in_its_path(self):
+		link = self.link()["link"]
+		with self.server.database() as database:
+			database.execute("BEGIN IMMEDIATE") # for longer than the server waits
+			self.refused(Person(self.server).join(link), 503, "busy")
+			database.execute("ROLLBACK")
+		self.assertIn("POST invitations/+: ", self.server.log())
+		self.server.check_log()
+		self.assertEqual(Person(self.server).join(link).status, 201)
+
 	def test_nothing_that_could_be_hashed_back_is_kept_in_the_clear(self):
 		teacher = self.invite("teacher")
 		link = self.link()["link"]
