@@ -231,6 +231,7 @@ SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o guest
 	passwords.o people.o plans.o retention.o sessions.o site.o store_guests.o store_observations.o store_people.o \
 	store_plans.o store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
 UNIT_TESTS += access backoff passwords
+FUZZERS += wav
 
 # --- the pages ---
 
