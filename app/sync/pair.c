@@ -255,12 +255,18 @@ static bool used_before(const struct config *config, const char *hash)
 	return used;
 }
 
+/* What it holds is not tried again; other content is. */
+static void remember(const struct config *config, const char *hash)
+{
+	(void)!file_replace(config->sync_state, USED_FILE, hash, strlen(hash), 0640);
+}
+
 /* Its code is spent. A partition that we may not write keeps it; we remember. */
 static void consume(
 	const struct config *config, const char *path, const char *hash, struct progress *progress)
 {
 	if (unlink(path) < 0) {
-		(void)!file_replace(config->sync_state, USED_FILE, hash, strlen(hash), 0640);
+		remember(config, hash);
 		progress_say(progress, 5, "%s has been used and can be removed", path);
 	}
 }
@@ -296,8 +302,10 @@ int sync_pair_by_file(const struct config *config, struct progress *progress, st
 	r = sync_pair(config, wish.url, wish.code, wish.pin, progress, error);
 	if (r == 0) {
 		consume(config, path, hash, progress);
-	} else {
-		(void)error_prefix(error, r, "%s", path);
+		return 0;
 	}
-	return r;
+	if (r == SYNC_E_PERSON) {
+		remember(config, hash);
+	}
+	return error_prefix(error, r, "%s", path);
 }

@@ -119,19 +119,22 @@ static int take_lock(const char *dir, int *ret_fd, struct error *error)
 static int find_pairing(struct run *run, struct error *error)
 {
 	struct error why;
-	int r;
+	int by_file, r;
 
-	r = sync_pair_by_file(run->config, run->progress, &why);
-	if (r != 0 && r != -ENOENT) {
+	by_file = sync_pair_by_file(run->config, run->progress, &why);
+	if (by_file != 0 && by_file != -ENOENT) {
 		progress_say(run->progress, 4, "%s", why.text);
 	}
 	r = bond_read(run->config->sync_state, &run->pairing, error);
-	return r == -ENOENT
-		? error_set(error, SYNC_E_UNPAIRED,
-			  "this box belongs to no server yet; `chalkbox pair URL CODE` pairs "
-			  "it")
-		: r == -EINVAL ? SYNC_E_PERSON
-			       : r;
+	if (r == -ENOENT && by_file == SYNC_E_LATER) {
+		*error = why;
+		return SYNC_E_LATER;
+	}
+	if (r == -ENOENT) {
+		return error_set(error, SYNC_E_UNPAIRED,
+			"this box belongs to no server yet; `chalkbox pair URL CODE` pairs it");
+	}
+	return r == -EINVAL ? SYNC_E_PERSON : r;
 }
 
 static int check_network(const struct run *run, struct error *error)

@@ -465,6 +465,24 @@ class Pairing(Sync):
 		self.assertFalse(os.path.exists(path))
 		self.assert_whole(station)
 
+	def test_a_boot_file_is_tried_again_while_the_server_is_away_and_not_once_refused(self):
+		station = self.station(pair=False, config="boot_file = ./pair.txt").grow(1)
+		path = os.path.join(station.folder, "pair.txt")
+		with socket.create_server(("127.0.0.1", 0)) as nobody:
+			url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+		def write(url, code):
+			with open(path, "w", encoding="utf-8") as file:
+				file.write(f"url={url}\ncode={code}\n")
+		write(url, "BCDF-GHJK")
+		station.sync(expect=LATER)
+		station.sync(expect=LATER)
+		write(self.site.server.url, "BCDF-GHJK")
+		self.assertIn("does not know that code", station.sync(expect=UNPAIRED).stderr)
+		self.assertNotIn("that code", station.sync(expect=UNPAIRED).stderr)
+		write(self.site.server.url, self.site.code())
+		station.sync(expect=FINE)
+		self.assert_whole(station)
+
 	def test_a_broken_boot_file_is_named_with_its_line(self):
 		station = self.station(pair=False, config="boot_file = ./pair.txt").grow(1)
 		path = os.path.join(station.folder, "pair.txt")
