@@ -127,7 +127,7 @@ build/npm/tus/ready: $(TUS_FILES)
 	@mkdir -p $(@D)
 	$(say) NPM $(@D)
 	$(Q)cp $^ $(@D)/
-	$(Q)cd $(@D) && npm --silent --no-audit --no-fund --ignore-scripts ci && touch ready
+	$(Q)cd $(@D) && npm --loglevel=error --no-audit --no-fund --ignore-scripts ci && touch ready
 
 PROGRAMS += $(B)/chalkbox-sync
 all: $(B)/chalkbox-sync
@@ -238,7 +238,7 @@ FUZZERS += wav
 # app/web as it stands, and of npm's packages the files that browsers load; no bundler
 WEB_FILES := $(wildcard app/web/*.html app/web/*.css app/web/*.svg app/web/*.js app/web/*/*.js)
 WEB_PARTS := index.html $(patsubst app/web/%,%,$(filter-out app/web/index.html,$(WEB_FILES)))
-NPM := npm --silent --no-audit --no-fund --ignore-scripts
+NPM := npm --loglevel=error --no-audit --no-fund --ignore-scripts
 
 # the packages of the lock file's folder, into build/npm
 define npm_ci
