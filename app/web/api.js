@@ -102,12 +102,8 @@ export async function acceptInvitation(code, password) {
 		{ quiet: true }));
 }
 
-/* Lists come bare or under their name. */
-async function list(path) {
-	const answer = await ask('GET', path);
-
-	return Array.isArray(answer) ? answer : answer[path] ?? [];
-}
+/* A list comes under its name. */
+const list = async (path) => (await ask('GET', path))[path];
 
 export const people = () => list('people');
 export const invite = (name, role) => ask('POST', 'people', { json: { name, role } });
@@ -124,11 +120,16 @@ export const changeObservation = (id, change) =>
 	ask('PATCH', at('observations', id), { json: change });
 export const timeline = (id) => ask('GET', at('observations', id, 'timeline'));
 
-export async function looks(id) {
-	const answer = await ask('GET', at('observations', id, 'looks'));
+export const looks = async (id) => (await ask('GET', at('observations', id, 'looks'))).looks;
 
-	return Array.isArray(answer) ? answer : answer.looks ?? [];
-}
+export const guests = async (id) => (await ask('GET', at('observations', id, 'guests'))).guests;
+export const letSee = (id, name) =>
+	ask('POST', at('observations', id, 'guests'), { json: { name } });
+export const letNotSee = (id, person) => ask('DELETE', at('observations', id, 'guests', person));
+
+export const plans = () => list('plans');
+export const plan = (what) => ask('POST', 'plans', { json: what });
+export const dropPlan = (id) => ask('DELETE', at('plans', id));
 
 export const audioPath = (observation, seq, asWav) =>
 	`${ROOT}${at('audio', observation, String(seq))}${asWav ? '?as=wav' : ''}`;

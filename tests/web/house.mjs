@@ -59,6 +59,7 @@ export class Server {
 			'--data', path.join(server.folder, 'data'), '--listen', server.url.slice(7), '--plain',
 			'--static', WEB, '--name', 'Linden School',
 		], { stdio: ['ignore', 'pipe', 'pipe'] });
+		process.once('exit', () => server.process.kill('SIGKILL'));
 		for (const stream of [server.process.stdout, server.process.stderr]) {
 			stream.on('data', (data) => {
 				server.said += data;
@@ -521,6 +522,16 @@ export async function enter(page, url, name) {
 /* A school with its people and three lessons of one teacher. */
 export async function school() {
 	const server = await Server.start();
+
+	try {
+		return await furnish(server);
+	} catch (error) { /* a server that nobody knows of would keep the tests from ending */
+		server.process.kill('SIGKILL');
+		throw error;
+	}
+}
+
+async function furnish(server) {
 	const administrator = await new Person(server).join(server.link());
 	const coach = await administrator.inviteAndJoin('Maria Okonkwo', 'coach');
 	const invitation = await coach.invite('Jonas Lindqvist', 'teacher');

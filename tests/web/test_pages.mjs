@@ -186,6 +186,54 @@ describe('what coaches and administrators do', () => {
 		await page.context().close();
 	});
 
+	test('a coach plans a visit, and drops it', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'Maria Okonkwo');
+		await page.getByText('Plan a visit').click();
+		await page.getByLabel('Teacher').selectOption({ label: 'Jonas Lindqvist' });
+		await page.getByLabel('Title').fill('Fractions again');
+		await page.getByLabel('Day').fill('2027-01-14');
+		await page.getByLabel('From').fill('09:30');
+		await page.getByLabel('To').fill('10:30');
+		await page.getByRole('button', { name: 'Plan it' }).click();
+		const visit = page.locator('.plans li', { hasText: 'Jonas Lindqvist, Fractions again' });
+
+		await visit.getByText('Thu, 14 Jan 2027, 09:30–10:30').waitFor();
+		assert.deepEqual(await findings(page), []);
+		await visit.getByRole('button', { name: 'Drop' }).click();
+		await visit.waitFor({ state: 'detached' });
+		await page.context().close();
+	});
+
+	test('a teacher lets a colleague see an observation, and no more', async () => {
+		const page = await open(browser, url, { failures });
+		const tom = await open(browser, url, { failures });
+		const title = 'Fractions, group 7b';
+
+		await enter(tom, url, 'Tom Adeyemi');
+		await enter(page, url, 'Jonas Lindqvist');
+		await page.goto(`${url}/#/observations/${place.lessons.fractions}`);
+		await page.getByLabel('Their name, as they sign in').fill('Nobody Atall');
+		await page.getByRole('button', { name: 'Let them see it' }).click();
+		await page.locator('div.trouble').waitFor();
+		await page.getByLabel('Their name, as they sign in').fill('Tom Adeyemi');
+		await page.getByRole('button', { name: 'Let them see it' }).click();
+		await page.getByRole('button', { name: 'No more for Tom Adeyemi' }).waitFor();
+		await tom.reload();
+		await tom.getByText('shown to you by Jonas Lindqvist').waitFor();
+		await tom.getByText(title).click();
+		await tom.locator('.mark').first().waitFor();
+		assert.equal(await tom.getByText('Who looked').count(), 0);
+		assert.equal(await tom.getByText('Let somebody else').count(), 0);
+		await page.getByRole('button', { name: 'No more for Tom Adeyemi' }).click();
+		await page.getByRole('button', { name: 'No more for Tom Adeyemi' }).waitFor({ state: 'detached' });
+		await tom.reload();
+		await tom.getByText('nothing for you to see').waitFor();
+		await page.context().close();
+		await tom.context().close();
+	});
+
 	test('a wrong scheme is told with its line while it is typed, and cannot be saved', async () => {
 		const page = await open(browser, url, { failures });
 

@@ -71,7 +71,7 @@ function Bins({ codes, shown, length }) {
 	return html`
 		<div class="scroll-x" tabindex="0" role="region" aria-labelledby="bins-title">
 			<table class="bins">
-				<thead><tr><td></td>${names.map((name) => html`<th scope="col">${name}</th>`)}
+				<thead><tr><th scope="col">minutes</th>${names.map((name) => html`<th scope="col">${name}</th>`)}
 					<th scope="col">all</th></tr></thead>
 				<tbody>${rows.map(({ code, bins }) => html`
 					<tr class=${`hue${code.hue}`}><th scope="row">${code.title}</th>
@@ -94,6 +94,6 @@ export function Counts({ codes, shown, length }) {
 		<div class="cards">
 			${codes.map((code) => html`<${Card} key=${code.name} code=${code} shown=${shown} />`)}
 		</div>
-		<h3 id="bins-title">In each ${BIN_S / 60} minutes</h3>
+		<h3 id="bins-title">Events in each ${BIN_S / 60} minutes</h3>
 		<${Bins} codes=${codes} shown=${shown} length=${length} />`;
 }

@@ -120,8 +120,12 @@ export function binsOf(shown, code, length) {
 	return bins;
 }
 
+/* "10–15", in minutes; the last one ends with the lesson: "45–46:40". */
 export function binName(i, length) {
-	return `${clock(i * BIN_S)}–${clock(Math.min((i + 1) * BIN_S, Math.max(length, 1)))}`;
+	const minutes = BIN_S / 60;
+	const end = (i + 1) * BIN_S;
+
+	return `${i * minutes}–${end <= length ? (i + 1) * minutes : clock(length)}`;
 }
 
 /* A snippet's sound can be asked for: on the server, not withdrawn. */

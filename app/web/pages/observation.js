@@ -14,6 +14,7 @@ import { seekKey } from '../lesson/playhead.js';
 import { Score, SILENCES } from '../lesson/score.js';
 import { Chip } from '../lesson/sign.js';
 import { clock, count, day, hour, plusMinus, span, UNSURE_S } from '../words.js';
+import { Guests } from './guests.js';
 import { Looks } from './looks.js';
 import { titleOf } from './observations.js';
 import { Ask, Heading, Trouble, useChange, useLoad } from './parts.js';
@@ -259,7 +260,7 @@ function Lesson({ lesson, setLesson, summary, setSummary, me }) {
 			<h2 id="list-title">Every moment</h2>
 			${list}
 		</section>
-		${isTeacher && html`<${Looks} id=${lesson.id} load=${looks} lesson=${lesson} />`}
+		${isTeacher && html`<${Guests} id=${lesson.id} /><${Looks} id=${lesson.id} load=${looks} lesson=${lesson} />`}
 		<${Keys} />
 		${asked && html`
 			<${Ask} title="Withdraw this sound?" yes="Withdraw it" busy=${busy} onYes=${takeBack}

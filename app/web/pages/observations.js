@@ -3,6 +3,7 @@ import { observations } from '../api.js';
 import { html } from '../html.js';
 import { count, hour, plusMinus, shortDay, span, UNSURE_S } from '../words.js';
 import { Heading, Trouble, useLoad } from './parts.js';
+import { Plans } from './plans.js';
 
 function whenOf(one) {
 	if (!one.start) {
@@ -18,10 +19,11 @@ export const titleOf = (one) => one.title || (one.start ? `Lesson of ${shortDay(
 	: 'Lesson without a date');
 
 function Item({ one, me }) {
-	const other = one.coach?.id === me.id ? one.teacher : one.coach;
-	const who = one.coach?.id === me.id
-		? (other ? `with ${other.name}` : 'not assigned yet')
-		: (other ? `observed by ${other.name}` : '');
+	const mine = one.coach?.id === me.id; /* I observed it */
+	const other = mine || one.guest ? one.teacher : one.coach;
+	const who = !other ? (mine ? 'not assigned yet' : '')
+		: one.guest ? `shown to you by ${other.name}`
+			: mine ? `with ${other.name}` : `observed by ${other.name}`;
 
 	return html`
 		<li><a class="item" href=${`#/observations/${encodeURIComponent(one.id)}`}>
@@ -60,5 +62,6 @@ export function Observations({ me }) {
 					<ul class="items">${items.map((one) => html`
 						<${Item} key=${one.id} one=${one} me=${me} />`)}</ul>
 				</section>`)}
+			${me.role === 'coach' && html`<${Plans} />`}
 		</main>`;
 }

@@ -34,7 +34,7 @@ export function SignIn({ enter }) {
 
 const PROMISES = {
 	teacher: [
-		'Your observations belong to you. Your coach sees them, and nobody else.',
+		'Your observations belong to you. Your coach sees them, and whom you let; nobody else.',
 		'You can see who looked, and when.',
 		'You can withdraw any sound; it is then deleted.',
 		'Nothing here is a grade.',
