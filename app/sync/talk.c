@@ -8,11 +8,14 @@
 
 int talk_unexpected(const struct answer *answer, const char *doing, struct error *error)
 {
+	if (answer->said.message[0]) {
+		return error_set(error, SYNC_E_PERSON, "%s: the server answered %d: %s", doing,
+			answer->status, answer->said.message);
+	}
 	return error_set(error, SYNC_E_PERSON,
-		"%s: the server (version %s) answered %d%s%s; this box is version "
-		"" CHALKBOX_VERSION ", and one of the two may be too old for the other",
-		doing, answer->version, answer->status, answer->said.message[0] ? ": " : "",
-		answer->said.message);
+		"%s: the server (version %s) answered %d; this box is version " CHALKBOX_VERSION
+		", and one of the two may be too old for the other",
+		doing, answer->version, answer->status);
 }
 
 int talk_said(int result)

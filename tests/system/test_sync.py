@@ -201,6 +201,15 @@ class Answers(Sync):
 		station.pair(self.site.server.url, self.site.code())
 		station.sync(expect=FINE)
 
+	def test_a_journal_that_belongs_to_another_pairing_is_said_with_the_way_out(self):
+		station = self.station().grow(1)
+		station.sync(expect=FINE)
+		coach = self.site.admin.invite("Coach", "coach")
+		station.pair(self.site.server.url, coach.post("/boxes", {}).json["code"])
+		said = station.sync(expect=SOMEBODY).stderr
+		self.assertIn("belongs to another box", said)
+		self.assertNotIn("too old", said)
+
 	def test_a_box_without_a_pairing_says_so(self):
 		station = self.station(pair=False).grow(1)
 		self.assertIn("chalkbox pair URL CODE", station.sync(expect=UNPAIRED).stderr)
