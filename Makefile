@@ -113,6 +113,10 @@ $(B)/tests/bench/presses: $(B)/tests/bench/presses.o
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^
 
+$(B)/tests/bench/posts: $(B)/tests/bench/posts.o
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ -pthread
+
 # --- sync ---
 
 PKGS_SYNC := libcurl
@@ -220,10 +224,12 @@ check-crash: ## Kills, disk errors and a full disk at every step
 
 bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 	$(call install_missing,$(DEB_CHECK) nginx-light curl)
-	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses)
+	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses \
+		build/release/tests/bench/posts build/npm/tus/ready)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/timeline.py
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/day.py
+	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/uploads.py
 
 # --- the server: its people's side ---
 

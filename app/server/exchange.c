@@ -215,8 +215,11 @@ static void fail(struct http_exchange *exchange, int r, const struct error *erro
 static void call(struct http_exchange *exchange, router_check *handler)
 {
 	struct error error = {""};
-	int r = handler(&exchange->request, &error);
+	int r;
 
+	http_begin_handler(exchange->http);
+	r = handler(&exchange->request, &error);
+	http_end_handler(exchange->http);
 	if (r < 0) {
 		fail(exchange, r, &error);
 	}

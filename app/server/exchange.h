@@ -63,6 +63,10 @@ enum MHD_Result exchange_send(struct http_exchange *exchange);
 /* @whole: the answer went out in full. Takes NULL. */
 void exchange_close(struct http_exchange *exchange, bool whole);
 
+/* Around every handler: waits until it may run; lets the next one run. */
+void http_begin_handler(struct http *http);
+void http_end_handler(struct http *http);
+
 /* Sets when the connection is cut off. */
 void http_extend(struct http *http, struct watched *watched, int64_t deadline_ns);
 

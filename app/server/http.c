@@ -1,16 +1,21 @@
 /*
- * libmicrohttpd: a pool of threads, each with an epoll of its own, because a
- * handler waits for the disk. What it lacks is added here: a deadline for the
- * whole of a request and of an answer (its own timeout starts anew with every
- * byte). Every connection is in a list with its deadline; once a second those
- * past it are shut down, which wakes libmicrohttpd to close them. A descriptor in
- * the list is open: libmicrohttpd tells us of a close before it closes.
+ * libmicrohttpd, with a thread for each connection: handlers wait for the disk, and
+ * where some threads shared all connections, two would wait behind each other
+ * while other threads rest. How many handlers run at one time is bounded apart.
+ *
+ * What libmicrohttpd lacks is added here: a deadline for the whole of a request and
+ * of an answer (its own timeout starts anew with every byte). Every connection is
+ * in a list with its deadline; once a second those past it are shut down, which
+ * wakes libmicrohttpd to close them. A descriptor in the list is open:
+ * libmicrohttpd tells us of a close before it closes.
  */
 #include "app/base/clock.h"
 #include "app/base/file.h"
 #include "app/server/exchange.h"
+#include "app/server/turns.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -21,6 +26,7 @@
 #include <unistd.h>
 
 #define CONNECTION_BYTES (64 << 10) /* headers and what is read ahead of a body */
+#define STACK_BYTES (512 << 10)
 #define BACKLOG 256
 #define PEM_BYTES_MOST (64 << 10)
 
@@ -32,6 +38,7 @@ struct http {
 	char *key, *cert;
 	pthread_mutex_t lock;
 	struct watched *first; /* under the lock */
+	struct turns handlers;
 };
 
 /* --- deadlines --- */
@@ -81,6 +88,18 @@ void http_reap(struct http *http)
 		}
 	}
 	(void)pthread_mutex_unlock(&http->lock);
+}
+
+void http_begin_handler(struct http *http)
+{
+	if (turns_take(&http->handlers) < 0) {
+		abort(); /* as many may wait as there are connections */
+	}
+}
+
+void http_end_handler(struct http *http)
+{
+	turns_give(&http->handlers);
 }
 
 /* --- what libmicrohttpd calls --- */
@@ -257,7 +276,8 @@ static uint16_t port_of(int fd)
 int http_start(struct http *http, struct error *error)
 {
 	const struct http_settings *settings = http->settings;
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | (http->key ? MHD_USE_TLS : 0);
+	unsigned int flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD |
+		MHD_USE_POLL | (http->key ? MHD_USE_TLS : 0);
 	struct MHD_OptionItem tls[] = {
 		{MHD_OPTION_HTTPS_MEM_KEY, 0, http->key},
 		{MHD_OPTION_HTTPS_MEM_CERT, 0, http->cert},
@@ -267,8 +287,8 @@ int http_start(struct http *http, struct error *error)
 	};
 
 	http->daemon = MHD_start_daemon(flags, 0, NULL, NULL, on_request, http,
-		MHD_OPTION_LISTEN_SOCKET, http->listen_fd, MHD_OPTION_THREAD_POOL_SIZE,
-		(unsigned int)settings->threads, MHD_OPTION_CONNECTION_LIMIT,
+		MHD_OPTION_LISTEN_SOCKET, http->listen_fd, MHD_OPTION_THREAD_STACK_SIZE,
+		(size_t)STACK_BYTES, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned int)settings->connections_most, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
 		(unsigned int)settings->per_address_most, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
 		(size_t)CONNECTION_BYTES, MHD_OPTION_CONNECTION_TIMEOUT,
@@ -303,6 +323,7 @@ int http_open(const struct http_settings *settings, struct http **ret_http, stru
 	http->settings = settings;
 	http->listen_fd = -1;
 	(void)pthread_mutex_init(&http->lock, NULL);
+	turns_init(&http->handlers, settings->handlers_most, INT_MAX);
 	if (settings->key) {
 		r = read_pem(settings->key, &http->key, error);
 		if (r == 0) {
@@ -342,6 +363,7 @@ void http_close(struct http *http)
 	}
 	free(http->key);
 	free(http->cert);
+	turns_fini(&http->handlers);
 	(void)pthread_mutex_destroy(&http->lock);
 	free(http);
 }

@@ -1,6 +1,6 @@
 /*
- * One HTTP request and its answer, on libmicrohttpd. Handlers run in one of the
- * worker threads and may block; a request belongs to one thread at a time.
+ * One HTTP request and its answer, on libmicrohttpd. Handlers run in the
+ * connection's own thread and may block; a request belongs to one thread at a time.
  */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
@@ -113,7 +113,7 @@ struct http_settings {
 	const char *listen;        /* "127.0.0.1:8080", "[::]:8443", ":8443" */
 	const char *key, *cert;    /* PEM; NULL for plain HTTP */
 	bool behind_proxy;         /* believe X-Forwarded-For and -Proto of the loopback */
-	int threads;               /* worker threads */
+	int handlers_most;         /* how many of them run at one time */
 	int connections_most, per_address_most;
 	int idle_s, request_s, answer_s; /* no byte at all; until the body is in; until the
 	                                    answer is out */

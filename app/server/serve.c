@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define THREADS 16
+#define HANDLERS_MOST 16
 #define IDLE_S 30
 #define ANSWER_S 300
 #define TICK_US 1000000
@@ -226,7 +226,7 @@ static void settle(struct serve *serve, const struct serve_options *options)
 	serve->settings = (struct http_settings){
 		.listen = options->listen,
 		.behind_proxy = options->behind_proxy,
-		.threads = THREADS,
+		.handlers_most = HANDLERS_MOST,
 		.connections_most = options->connections_most,
 		.per_address_most = options->per_address_most,
 		.idle_s = IDLE_S < options->request_s ? IDLE_S : options->request_s,

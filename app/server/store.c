@@ -35,11 +35,13 @@
 
 #define STATEMENTS_MOST 128
 #define BATCH_MOST 64
+#define PARAMETERS_MOST 16
 #define BUSY_MS 5000
 
 struct kept_statement {
 	const char *sql;
 	sqlite3_stmt *stmt;
+	int index[PARAMETERS_MOST]; /* where parameter $1, $2, ... stands */
 };
 
 struct store_db {
@@ -156,6 +158,8 @@ int store_open(const char *dir, struct store **ret_store, struct error *error)
 	if (!store) {
 		return error_set(error, -ENOMEM, "out of memory");
 	}
+	/* counting memory would have all threads meet at one lock; no harm if too late */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	store->lock_fd = -1;
 	store->last = &store->first;
 	(void)pthread_mutex_init(&store->lock, NULL);
@@ -359,55 +363,60 @@ int store_read(struct store *store, store_job *job, void *arg, struct error *err
 
 /* --- statements --- */
 
-static int statement(
-	struct store_db *db, const char *sql, sqlite3_stmt **ret_stmt, struct error *error)
+/*
+ * To SQLite "$1" is a name, whose index is where it first stands in the text: it
+ * is looked up once.
+ */
+static void find_parameters(struct kept_statement *kept)
 {
+	char name[16];
+	int number;
+
+	for (number = 1; number <= PARAMETERS_MOST; number++) {
+		(void)snprintf(name, sizeof(name), "$%d", number);
+		kept->index[number - 1] = sqlite3_bind_parameter_index(kept->stmt, name);
+	}
+}
+
+static int statement(struct store_db *db, const char *sql, const struct kept_statement **ret_kept,
+	struct error *error)
+{
+	struct kept_statement *kept;
 	size_t i;
 	int r;
 
 	for (i = 0; i < db->n_kept; i++) {
 		if (db->kept[i].sql == sql) {
-			*ret_stmt = db->kept[i].stmt;
+			*ret_kept = &db->kept[i];
 			return 0;
 		}
 	}
 	assert(db->n_kept < STATEMENTS_MOST);
-	r = sql_prepare(db->db, sql, ret_stmt, error);
-	if (r == 0) {
-		db->kept[db->n_kept++] = (struct kept_statement){sql, *ret_stmt};
+	kept = &db->kept[db->n_kept];
+	r = sql_prepare(db->db, sql, &kept->stmt, error);
+	if (r < 0) {
+		return r;
 	}
-	return r;
+	kept->sql = sql;
+	find_parameters(kept);
+	db->n_kept++;
+	*ret_kept = kept;
+	return 0;
 }
 
-/*
- * SQLite takes "$2" for a name, and numbers names as they come along in the text:
- * where the second parameter stands before the first, its place is asked for.
- */
-/* To SQLite "$1" is a name; its index is where it stands in the text. */
-static int index_of(sqlite3_stmt *stmt, int number)
+static int bind_all(const struct kept_statement *kept, const char *types, va_list args)
 {
-	char name[16];
-	int i;
+	int result = SQLITE_OK, i;
 
-	(void)snprintf(name, sizeof(name), "$%d", number);
-	i = sqlite3_bind_parameter_index(stmt, name);
-	assert(i > 0);
-	return i;
-}
-
-static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
-{
-	int result = SQLITE_OK, number;
-
-	for (number = 1; *types && result == SQLITE_OK; types++, number++) {
-		int i = index_of(stmt, number);
-
-		if (*types == 't') {
-			result = sqlite3_bind_text(
-				stmt, i, va_arg(args, const char *), -1, SQLITE_STATIC);
+	for (i = 0; types[i] && result == SQLITE_OK; i++) {
+		assert(i < PARAMETERS_MOST && kept->index[i] > 0);
+		if (types[i] == 't') {
+			result = sqlite3_bind_text(kept->stmt, kept->index[i],
+				va_arg(args, const char *), -1, SQLITE_STATIC);
 		} else {
-			assert(*types == 'i');
-			result = sqlite3_bind_int64(stmt, i, va_arg(args, int64_t));
+			assert(types[i] == 'i');
+			result = sqlite3_bind_int64(
+				kept->stmt, kept->index[i], va_arg(args, int64_t));
 		}
 	}
 	return result;
@@ -416,20 +425,20 @@ static int bind_all(sqlite3_stmt *stmt, const char *types, va_list args)
 static int begin(struct store_db *db, sqlite3_stmt **ret_stmt, struct error *error, const char *sql,
 	const char *types, va_list args)
 {
-	sqlite3_stmt *stmt;
+	const struct kept_statement *kept;
 	int result, r;
 
-	r = statement(db, sql, &stmt, error);
+	r = statement(db, sql, &kept, error);
 	if (r < 0) {
 		return r;
 	}
-	result = bind_all(stmt, types, args);
+	result = bind_all(kept, types, args);
 	if (result != SQLITE_OK) {
 		r = sql_fail(db->db, result, "binding parameters", error);
-		sql_done(stmt);
+		sql_done(kept->stmt);
 		return r;
 	}
-	*ret_stmt = stmt;
+	*ret_stmt = kept->stmt;
 	return 0;
 }
 

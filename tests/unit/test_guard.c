@@ -119,7 +119,8 @@ static void headers_have_an_end(void **state)
 
 static void paths_are_parts_that_lead_down(void **state)
 {
-	static const char *const good[] = {"/", "/a", "/api/v1/box", "/a.b/c_d~e-F9", "/...", "/.a"};
+	static const char *const good[] = {
+		"/", "/a", "/api/v1/box", "/a.b/c_d~e-F9", "/...", "/.a"};
 	static const char *const wrong[] = {"", "a", "//", "/a/", "/a//b", "/.", "/..", "/a/../b",
 		"/a/..", "/a%2fb", "/a b", "/a\\b", "/a?b", "/\xc3\xa4", "/a\x01"};
 	static char longest[2000];
@@ -138,8 +139,8 @@ static void paths_are_parts_that_lead_down(void **state)
 
 static void only_utf_8_without_a_nul_is_text(void **state)
 {
-	static const char *const good[] = {"", "abc", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x96\x8d",
-		"\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80"};
+	static const char *const good[] = {"", "abc", "\xc3\xa4", "\xe2\x82\xac",
+		"\xf0\x9f\x96\x8d", "\xf4\x8f\xbf\xbf", "\xed\x9f\xbf", "\xee\x80\x80"};
 	static const char *const wrong[] = {"\x80", "\xc3", "\xc0\x80", "\xc1\xbf", "\xe0\x80\x80",
 		"\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xf0\x9f\x96", "a\xff",
 		"\xc3\x28", "\xe2\x28\xa1"};
@@ -212,8 +213,8 @@ static void a_range_of_nothing_cannot_be_met(void **state)
 static void a_range_that_is_none_is_passed_over(void **state)
 {
 	static const char *const wrong[] = {"", "bytes", "bytes=", "bytes=-", "bytes=a-b",
-		"bytes=5-3", "bytes=0-1,3-4", "seconds=0-1", "bytes=0-1 ", "bytes= 0-1", "bytes=--1",
-		"bytes=99999999999999999999-", "bytes=1-2-3"};
+		"bytes=5-3", "bytes=0-1,3-4", "seconds=0-1", "bytes=0-1 ", "bytes= 0-1",
+		"bytes=--1", "bytes=99999999999999999999-", "bytes=1-2-3"};
 	size_t i;
 
 	check_range(NULL, 10, 0, 0, 0);

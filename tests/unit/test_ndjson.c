@@ -33,8 +33,7 @@ static void lines_become_entries(void **state)
 	assert_int_equal(lines.entries.list[0].kind, ENTRY_PRESS);
 	assert_string_equal(lines.entries.list[0].code, "questioning");
 	assert_int_equal(lines.entries.list[1].value, 1);
-	assert_string_equal(
-		lines.entries.list[1].body, "{\"card\":\"usb\",\"rate_hz\":48000}");
+	assert_string_equal(lines.entries.list[1].body, "{\"card\":\"usb\",\"rate_hz\":48000}");
 	ndjson_fini(&lines);
 }
 
@@ -43,7 +42,8 @@ static void an_empty_body_says_as_much_as_none(void **state)
 	struct ndjson lines;
 	struct error error;
 
-	assert_int_equal(parse("{\"seq\":3,\"boot\":1,\"kind\":\"mic\",\"body\":{}}", &lines, &error), 0);
+	assert_int_equal(
+		parse("{\"seq\":3,\"boot\":1,\"kind\":\"mic\",\"body\":{}}", &lines, &error), 0);
 	assert_null(lines.entries.list[0].body);
 	ndjson_fini(&lines);
 }
@@ -72,7 +72,8 @@ static void an_entry_that_breaks_a_rule_is_there_with_the_reason(void **state)
 	wrong("{\"seq\":2,\"kind\":\"press\",\"ref\":null}", "ref");
 	wrong("{\"seq\":2,\"kind\":\"press\",\"value\":[]}", "value");
 	wrong("{\"seq\":2,\"kind\":\"press\",\"code\":1}", "code");
-	wrong("{\"seq\":2,\"kind\":\"press\",\"code\":\"01234567890123456789012345678901\"}", "code");
+	wrong("{\"seq\":2,\"kind\":\"press\",\"code\":\"01234567890123456789012345678901\"}",
+		"code");
 	wrong("{\"seq\":2,\"kind\":\"press\",\"code\":\"x\",\"boot\":1,\"body\":\"x\"}", "body");
 	wrong("{\"seq\":2,\"kind\":\"press\",\"boot\":1}", "code is not");
 }

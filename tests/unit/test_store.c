@@ -205,8 +205,7 @@ static void many_threads_share_commits_and_only_failing_jobs_fail(void **state)
 		assert_int_equal(writers[i].failed, JOBS / 10);
 	}
 	reopen(f);
-	assert_int_equal(
-		count(f, "SELECT COUNT(*) FROM pairing"), THREADS * (JOBS - JOBS / 10));
+	assert_int_equal(count(f, "SELECT COUNT(*) FROM pairing"), THREADS * (JOBS - JOBS / 10));
 }
 
 static void readers_cannot_write(void **state)
@@ -312,10 +311,8 @@ static void add_entries(struct fixture *f, const char *box, int64_t from, size_t
 		"\"sha256\":\"%s\"}",
 		sha256);
 	for (i = 0; i < n; i++) {
-		list[i] = (struct entry){.seq = from + (int64_t)i,
-			.boot = 1,
-			.kind = ENTRY_SNIPPET,
-			.body = body};
+		list[i] = (struct entry){
+			.seq = from + (int64_t)i, .boot = 1, .kind = ENTRY_SNIPPET, .body = body};
 		wrong[i] = NULL;
 	}
 	*ret_batch = (struct entry_batch){.journal = JOURNAL,
@@ -394,7 +391,8 @@ static void sound_is_missing_until_it_is_there_and_noted(void **state)
 	upload.bytes = 4;
 	assert_int_equal(store_upload_check(f->store, &upload, &f->error), STORE_E_DIFFERS);
 	upload.bytes = 3;
-	assert_int_equal(store_upload_done(f->store, &upload, 5, is_there, &there, ended, &f->error),
+	assert_int_equal(
+		store_upload_done(f->store, &upload, 5, is_there, &there, ended, &f->error),
 		-EAGAIN);
 	assert_int_equal(store_snippets_missing(f->store, JOURNAL, seqs, 4, &n, &f->error), 0);
 	assert_int_equal(n, 1);

@@ -11,8 +11,9 @@
 #include <cmocka.h>
 
 #define JOURNAL "journal MGY1YTNjMWUtOWQyYi00YzZmLThhMTctMmIzYzRkNWU2Zjcw"
-#define SHA \
-	"sha256 MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg=="
+#define SHA                                                                                        \
+	"sha256 "                                                                                  \
+	"MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWYwMTIzNDU2Nzg5YWJjZGVmMDEyMzQ1Njc4OWFiY2RlZg=="
 
 static int parse(const char *header, struct tus_metadata *ret_metadata, struct error *error)
 {
@@ -33,7 +34,8 @@ static void metadata_names_a_sound(void **state)
 	struct tus_metadata metadata;
 	struct error error;
 
-	assert_int_equal(parse(JOURNAL ",seq MTI=, " SHA ",filename eA==,is_good", &metadata, &error), 0);
+	assert_int_equal(
+		parse(JOURNAL ",seq MTI=, " SHA ",filename eA==,is_good", &metadata, &error), 0);
 	assert_string_equal(metadata.journal, "0f5a3c1e-9d2b-4c6f-8a17-2b3c4d5e6f70");
 	assert_int_equal(metadata.seq, 12);
 	assert_string_equal(metadata.sha256,
@@ -75,8 +77,8 @@ static void keys_come_once_and_are_words(void **state)
 
 static void numbers_are_digits_up_to_what_javascript_counts(void **state)
 {
-	static const char *const wrong[] = {"", "-1", "+1", " 1", "1 ", "1.0", "0x1",
-		"9007199254740993", "99999999999999999"};
+	static const char *const wrong[] = {
+		"", "-1", "+1", " 1", "1 ", "1.0", "0x1", "9007199254740993", "99999999999999999"};
 	size_t i;
 
 	assert_int_equal(tus_number("0"), 0);
