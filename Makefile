@@ -262,7 +262,7 @@ build/npm/tests/ready: tests/web/package-lock.json tests/web/package.json
 
 build/web/ready: $(WEB_FILES) app/scheme/default.scheme build/npm/web/ready $(MAKEFILE_LIST)
 	$(say) WEB $(@D)
-	$(Q)mkdir -p $(@D)/vendor
+	$(Q)rm -rf $(@D) && mkdir -p $(@D)/vendor
 	$(Q)cd app/web && cp --parents $(WEB_PARTS) $(abspath $(@D))/
 	$(Q)cp app/scheme/default.scheme $(@D)/default.txt
 	$(Q)cd build/npm/web/node_modules && to=$(abspath $(@D))/vendor && \
@@ -273,10 +273,17 @@ build/web/ready: $(WEB_FILES) app/scheme/default.scheme build/npm/web/ready $(MA
 		cp @fontsource-variable/literata/files/literata-latin-wght-normal.woff2 \
 			$$to/heading.woff2 && \
 		cp @fontsource-variable/atkinson-hyperlegible-next/files/atkinson-hyperlegible-next-latin-wght-normal.woff2 \
-			$$to/text.woff2
+			$$to/text.woff2 && \
+		for one in preact htm @fontsource-variable/literata \
+				@fontsource-variable/atkinson-hyperlegible-next; do \
+			cp $$one/LICENSE $$to/LICENSE-$${one##*/}.txt; \
+		done
 	$(Q)touch $@
 
 web: build/web/ready ## The pages, into build/web
+
+# a box needs no pages, so that it needs no npm
+WEB_IF_NPM := $(if $(shell command -v npm),build/web/ready)
 
 # npm comes with some packages of nodejs, and is one of its own in Debian's
 DEB_WEB := nodejs $(if $(shell command -v npm),,npm)
@@ -339,7 +346,7 @@ MAN := app/cli/chalkbox.1 firmware/chalkboxd.8 app/base/chalkbox.conf.5 \
 unitdir ?= $(prefix)/lib/systemd/system
 SIM_DIR := $(prefix)/lib/chalkbox
 
-install: $(PROGRAMS) ## Install programs, boards, units and manuals (DESTDIR, prefix)
+install: $(PROGRAMS) $(WEB_IF_NPM) ## Install programs, boards, units and manuals (DESTDIR, prefix)
 	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(SIM_DIR) \
 		$(DESTDIR)$(prefix)/share/chalkbox/board $(DESTDIR)$(prefix)/share/chalkbox/scheme \
 		$(DESTDIR)$(unitdir) $(DESTDIR)$(prefix)/lib/sysusers.d \
@@ -367,6 +374,13 @@ install: $(PROGRAMS) ## Install programs, boards, units and manuals (DESTDIR, pr
 	for page in $(MAN); do \
 		install -D -m 644 $$page $(DESTDIR)$(prefix)/share/man/man$${page##*.}/$${page##*/}; \
 	done
+	@if [ -e build/web/ready ]; then \
+		find build/web -type f ! -name ready -printf '%P\n' | while read -r file; do \
+			install -D -m 644 build/web/$$file $(DESTDIR)$(prefix)/share/chalkbox/web/$$file; \
+		done; \
+	else \
+		echo "The server's pages are left out: a box needs none. For a server: apt install npm, make install"; \
+	fi
 
 # --- the rest ---
 

@@ -195,7 +195,7 @@ describe('what coaches and administrators do', () => {
 		await page.getByLabel('Title').fill('Fractions again');
 		await page.getByLabel('Day').fill('2027-01-14');
 		await page.getByLabel('From').fill('09:30');
-		await page.getByLabel('To').fill('10:30');
+		await page.getByLabel('To', { exact: true }).fill('10:30');
 		await page.getByRole('button', { name: 'Plan it' }).click();
 		const visit = page.locator('.plans li', { hasText: 'Jonas Lindqvist, Fractions again' });
 

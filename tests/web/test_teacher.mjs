@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { browse, DEADLINE_MS, open, PASSWORD, school } from './house.mjs';
+import { browse, DEADLINE_MS, enter, open, PASSWORD, school } from './house.mjs';
 
 let place, browser, page, heard;
 const failures = [];
@@ -293,6 +293,29 @@ describe('sound that is not there', () => {
 		await page.reload();
 		await page.locator('.snippet.withdrawn').waitFor();
 		await page.locator(`[data-row="${event.seq}"]`).getByText('withdrawn').waitFor();
+	});
+});
+
+describe('a browser that plays no Ogg', () => {
+	test('hears the same seconds as WAV', async () => {
+		const old = await open(browser, place.server.url, { failures });
+
+		await old.addInitScript(() => {
+			HTMLMediaElement.prototype.canPlayType = () => '';
+			const Real = globalThis.Audio;
+
+			globalThis.Audio = function Audio() {
+				globalThis.heard = new Real();
+				return globalThis.heard;
+			};
+		});
+		await enter(old, place.server.url, 'Jonas Lindqvist');
+		await old.goto(`${place.server.url}/#/observations/${place.lessons.fractions}`);
+		await old.locator('.mark').first().waitFor();
+		await old.keyboard.press('n');
+		await until('WAV plays', () => old.evaluate(() => globalThis.heard.src.endsWith('?as=wav')
+			&& !globalThis.heard.paused && globalThis.heard.currentTime > 0.2));
+		await old.context().close();
 	});
 });
 
