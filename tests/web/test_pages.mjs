@@ -73,6 +73,8 @@ const PAGES = [
 	['pairing', 'Maria Okonkwo', '/#/boxes', '.card', async (page) => {
 		await page.getByRole('button', { name: 'Pair a box' }).click();
 		await page.locator('.code').waitFor();
+		await page.getByText('A box without a screen').click();
+		assert.match(await page.locator('pre').textContent(), /^url=http:.*\ncode=[A-Z]{4}-[A-Z]{4}$/);
 	}],
 	['people', 'administrator', '/#/people', '.people li', async (page, scheme) => {
 		await page.getByLabel('Name').fill(scheme === 'light' ? 'Ines Moreau' : 'Ida Moreau');

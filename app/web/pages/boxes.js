@@ -28,8 +28,12 @@ function Pairing({ code, expires, close }) {
 			<p class="code" aria-label=${`The code: ${[...code].join(' ')}`}>${code}</p>
 			<${Left} until=${expires} />
 			<${HandOn} label="Type this on the box" text=${`sudo chalkbox pair ${location.origin} ${code}`} />
-			<p class="quiet">A box without a screen: save that address and the code, with a space between,
-				as <code>chalkbox-pair.txt</code> on the card's boot partition, and switch it on.</p>
+			<p class="quiet">The box shows a short key; compare it with the one that the server showed when
+				it was started.</p>
+			<details><summary>A box without a screen</summary>
+				<p>Save these two lines as <code>chalkbox-pair.txt</code> on the boot partition of its card,
+					and switch it on.</p>
+				<pre>${`url=${location.origin}\ncode=${code}`}</pre></details>
 			<button type="button" onClick=${close}>Done</button>
 		</section>`;
 }
