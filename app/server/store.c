@@ -57,6 +57,7 @@ struct waiting {
 	struct error *error;
 	int r;
 	bool done;
+	pthread_cond_t turn; /* done, or to lead */
 	struct waiting *next;
 };
 
@@ -65,7 +66,6 @@ struct store {
 	int lock_fd;
 	struct store_db *writer;
 	pthread_mutex_t lock; /* of all below */
-	pthread_cond_t turn;
 	bool leading;
 	struct waiting *first, **last;
 	struct store_db *resting;
@@ -163,7 +163,6 @@ int store_open(const char *dir, struct store **ret_store, struct error *error)
 	store->lock_fd = -1;
 	store->last = &store->first;
 	(void)pthread_mutex_init(&store->lock, NULL);
-	(void)pthread_cond_init(&store->turn, NULL);
 	r = file_path(store->path, sizeof(store->path), "%s/server.db", dir);
 	if (r < 0) {
 		(void)error_set(error, r, "%s: the path is too long", dir);
@@ -199,7 +198,6 @@ void store_close(struct store *store)
 	if (store->lock_fd >= 0) {
 		(void)close(store->lock_fd);
 	}
-	(void)pthread_cond_destroy(&store->turn);
 	(void)pthread_mutex_destroy(&store->lock);
 	free(store);
 }
@@ -286,12 +284,18 @@ static void lead(struct store *store)
 {
 	struct waiting *list = take_batch(store), *next;
 
+	store->leading = true;
 	(void)pthread_mutex_unlock(&store->lock);
 	run_batch(store->writer, list);
 	(void)pthread_mutex_lock(&store->lock);
+	store->leading = false;
 	for (; list; list = next) {
-		next = list->next; /* once done, it may be gone */
+		next = list->next; /* once the lock is given up, it may be gone */
 		list->done = true;
+		(void)pthread_cond_signal(&list->turn);
+	}
+	if (store->first) {
+		(void)pthread_cond_signal(&store->first->turn);
 	}
 }
 
@@ -299,20 +303,19 @@ int store_write(struct store *store, store_job *job, void *arg, struct error *er
 {
 	struct waiting mine = {.job = job, .arg = arg, .error = error};
 
+	(void)pthread_cond_init(&mine.turn, NULL);
 	(void)pthread_mutex_lock(&store->lock);
 	*store->last = &mine;
 	store->last = &mine.next;
 	while (!mine.done) {
 		if (store->leading) {
-			(void)pthread_cond_wait(&store->turn, &store->lock);
-			continue;
+			(void)pthread_cond_wait(&mine.turn, &store->lock);
+		} else {
+			lead(store);
 		}
-		store->leading = true;
-		lead(store);
-		store->leading = false;
-		(void)pthread_cond_broadcast(&store->turn);
 	}
 	(void)pthread_mutex_unlock(&store->lock);
+	(void)pthread_cond_destroy(&mine.turn);
 	return mine.r;
 }
 
