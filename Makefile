@@ -384,6 +384,10 @@ install: $(PROGRAMS) $(WEB_IF_NPM) ## Install programs, boards, units and manual
 
 # --- the rest ---
 
+pictures: check-web ## Renew the README's pictures from the pages as they are
+	cp build/screenshots/observation-light.png build/screenshots/observation-dark.png \
+		app/web/pictures/
+
 format: ## Lay out every C file as .clang-format says
 	clang-format -i $(shell git ls-files '*.c' '*.h')
 
@@ -394,7 +398,7 @@ help: ## This list
 clean: ## Remove everything built
 	rm -rf build
 
-.PHONY: all demo demo-run console console-run check check-unit check-system check-crash unit fuzz bench install format \
+.PHONY: all pictures demo demo-run console console-run check check-unit check-system check-crash unit fuzz bench install format \
 	help clean
 .SECONDARY:
 .DELETE_ON_ERROR:
