@@ -227,6 +227,14 @@ class Site:
 		with self.server.database() as db:
 			return kept_rows(db, journal)
 
+	def sound(self, sha256):
+		"""The bytes of that hash on its disk, or None."""
+		path = os.path.join(self.server.data, "blobs", (sha256 or "")[:2], sha256 or "none")
+		if not os.path.exists(path):
+			return None
+		with open(path, "rb") as file:
+			return file.read()
+
 	def sounds(self):
 		"""{sha256: bytes} on its disk."""
 		found = {}
