@@ -20,7 +20,7 @@ def hiss(n, seed):
 
 
 class PreRoll(Case):
-	def record(self, taps, speed=16, end=SECONDS - 5):
+	def record(self, taps, speed=10, end=SECONDS - 5):
 		"""Presses the taps while the hiss plays; box and source."""
 		source = hiss(SECONDS * RATE_HZ, 7)
 		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"), source),
@@ -74,7 +74,7 @@ class PreRoll(Case):
 	def test_taps_without_end_are_cut_at_two_minutes_without_a_hole(self):
 		taps = [("1", 15.0 + 5 * i) for i in range(34)]
 		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"),
-			hiss(240 * RATE_HZ, 9)), speed=16)
+			hiss(240 * RATE_HZ, 9)), speed=10)
 		box.wait_mic("live")
 		for line, at in taps:
 			box.press(line, at)
@@ -95,7 +95,7 @@ class PreRoll(Case):
 
 	def test_a_hold_keeps_the_sound_until_after_its_end(self):
 		source = hiss(SECONDS * RATE_HZ, 7)
-		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"), source), speed=16)
+		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"), source), speed=10)
 		box.wait_mic("live")
 		box.press("1", 20.0, hold=31.0)
 		box.wait_sent()
