@@ -205,7 +205,7 @@ check-unit: ## House rules, unit tests (plain, ASan+UBSan, TSan), fuzzers
 	@$(call in,release,all)
 	@tests/run --label house tests/house.sh tests/other_gpiod.sh tests/manuals.sh
 	@for p in release asan tsan; do $(call in,$$p,unit) || exit 1; done
-	@$(call in,fuzz,fuzz)
+	@$(MAKE) --no-print-directory PROFILE=fuzz fuzz
 
 SYSTEM_TESTS := $(sort $(wildcard tests/system/test_*.py))
 # whole programs under the sanitizers: the ones that go through most of the code

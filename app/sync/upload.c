@@ -281,7 +281,7 @@ int upload_burst(struct talk *talk, const struct upload *uploads, size_t n, bool
 	struct error *error)
 {
 	struct creation creations[TRANSPORT_AT_ONCE];
-	struct request requests[TRANSPORT_AT_ONCE] = {{NULL}};
+	struct request requests[TRANSPORT_AT_ONCE] = {0};
 	struct answer answers[TRANSPORT_AT_ONCE];
 	int results[TRANSPORT_AT_ONCE], r;
 
