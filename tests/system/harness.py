@@ -137,6 +137,7 @@ class Box:
 		self.keep = keep
 		self.has_wall = wall is not None
 		self.process = None
+		self._drainer = None
 		self.pid = None # the recorder's own, behind any wrapper
 		self.early = 0    # seconds before their stamps at which edges are sent
 		self._link = None
@@ -266,7 +267,8 @@ class Box:
 			with contextlib.suppress(OSError):
 				while notify.recv(4096):
 					pass
-		threading.Thread(target=drain, daemon=True).start()
+		self._drainer = threading.Thread(target=drain, daemon=True)
+		self._drainer.start()
 
 	def connect(self):
 		"""Connects a presser to the board, and waits until it is heard."""
@@ -306,6 +308,12 @@ class Box:
 			self._link.close()
 		self._lamps = self._link.lamps if self._link else []
 		self._link = self.process = self.pid = None
+		# the drainer ends before the socket does: the next one may get its number
+		with contextlib.suppress(OSError):
+			self.notify.shutdown(socket.SHUT_RDWR)
+		if self._drainer:
+			self._drainer.join(DEADLINE_S)
+		self._drainer = None
 		self.notify.close()
 
 	def running(self):
