@@ -264,7 +264,7 @@ static int turn(struct box *box, struct error *error)
 	panel_take(&box->panel, now_ns, &box->recorder);
 	/* before what stops the sound is heard of: a press may have come first */
 	sound_wish(&box->sound, now_ns, &box->recorder);
-	sound_take(&box->sound, now_ns, &box->recorder);
+	sound_take(&box->sound, &box->recorder);
 	recorder_advance(&box->recorder, now_ns);
 	look_at_clock(box, now_ns);
 	control_take(box->control, &box->recorder, box->saver.journal, sound_dir(&box->sound));

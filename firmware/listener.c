@@ -448,14 +448,6 @@ int listener_rate_hz(struct listener *listener)
 	return rate_hz;
 }
 
-double listener_ppm(struct listener *listener)
-{
-	pthread_mutex_lock(&listener->lock);
-	double ppm = listener->live ? sampleclock_ppm(&listener->clock) : 0;
-	pthread_mutex_unlock(&listener->lock);
-	return ppm;
-}
-
 uint64_t listener_heartbeat(const struct listener *listener)
 {
 	return atomic_load(&listener->heartbeat);

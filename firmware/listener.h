@@ -60,9 +60,6 @@ bool listener_time(struct listener *listener, int64_t frame, int64_t *ret_t_ns);
 /* The live card's rate; 0 without one. */
 int listener_rate_hz(struct listener *listener);
 
-/* The card's clock error as measured, ppm; 0 while unknown. */
-double listener_ppm(struct listener *listener);
-
 /* A number that grows while the thread turns, with or without a card. */
 uint64_t listener_heartbeat(const struct listener *listener);
 

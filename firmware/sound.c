@@ -65,7 +65,7 @@ static void hear(struct sound *sound, const struct heard *heard, struct recorder
 	}
 }
 
-void sound_take(struct sound *sound, int64_t now_ns, struct recorder *recorder)
+void sound_take(struct sound *sound, struct recorder *recorder)
 {
 	struct heard next;
 	while (sound->listener && listener_next(sound->listener, &next)) {

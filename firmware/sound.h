@@ -41,7 +41,7 @@ int sound_fd(const struct sound *sound);
 int sound_dir(const struct sound *sound);
 
 /* Tells the recorder what happened to the microphone. */
-void sound_take(struct sound *sound, int64_t now_ns, struct recorder *recorder);
+void sound_take(struct sound *sound, struct recorder *recorder);
 
 /* Takes over what the recorder wishes in its `out`: mute, windows, an end. */
 void sound_wish(struct sound *sound, int64_t now_ns, struct recorder *recorder);
