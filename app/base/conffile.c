@@ -301,6 +301,9 @@ int conffile_read(const char *path, struct conffile **ret_file, struct error *er
 		return error_set(error, r, "%s: larger than %d KiB: not a configuration", path,
 			FILE_BYTES_MOST / 1024);
 	}
+	if (r == -EAGAIN) {
+		return error_set(error, r, "%s: gives nothing to read; name a file", path);
+	}
 	if (r < 0) {
 		(void)error_set(error, r, "%s", "");
 		return error_prefix(error, r, "%s", path);

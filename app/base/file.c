@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #define CHUNK_BYTES 16384
+#define SILENCE_MS 2000 /* of a pipe or a terminal that was named as a file */
 
 int file_write(int fd, const void *bytes, size_t n)
 {
@@ -35,16 +37,21 @@ int file_write(int fd, const void *bytes, size_t n)
 	return 0;
 }
 
-/* One read() over EINTR: the bytes read, 0 at the end, or -errno. */
+/* One read() over EINTR: the bytes read, 0 at the end, or -errno; -EAGAIN after a long silence. */
 static ssize_t read_some(int fd, void *bytes, size_t n)
 {
+	struct pollfd readable = {.fd = fd, .events = POLLIN};
+
 	for (;;) {
 		ssize_t got = read(fd, bytes, n);
 
 		if (got >= 0) {
 			return got;
 		}
-		if (errno != EINTR) {
+		if (errno == EAGAIN && poll(&readable, 1, SILENCE_MS) == 0) {
+			return -EAGAIN;
+		}
+		if (errno != EINTR && errno != EAGAIN) {
 			return -errno;
 		}
 	}
@@ -96,7 +103,7 @@ int file_read(const char *path, size_t most, char **ret_bytes, size_t *ret_n)
 {
 	int fd, r;
 
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
 		return -errno;
 	}

@@ -12,7 +12,8 @@ int file_write(int fd, const void *bytes, size_t n) MUST_CHECK;
 
 /*
  * Reads a whole file of at most @most bytes into memory, a NUL behind it (not
- * counted). Caller frees with free(). 0, -EFBIG or -errno. Blocks.
+ * counted). Caller frees with free(). 0, -EFBIG or -errno; -EAGAIN for a pipe or
+ * terminal that says nothing for 2 s. Blocks.
  */
 int file_read(const char *path, size_t most, char **ret_bytes, size_t *ret_n) MUST_CHECK;
 

@@ -68,6 +68,23 @@ static void a_file_larger_than_allowed_is_refused(void **state)
 	assert_int_equal(unlink("ten"), 0);
 }
 
+static void a_pipe_that_says_nothing_is_no_file(void **state)
+{
+	char *got = NULL, path[64];
+	size_t n = 77;
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_true(snprintf(path, sizeof(path), "/proc/self/fd/%d", ends[0]) > 0);
+	assert_int_equal(file_read(path, 9, &got, &n), -EAGAIN);
+	assert_int_equal(write(ends[1], "01234", 5), 5);
+	assert_int_equal(close(ends[1]), 0);
+	assert_int_equal(file_read(path, 9, &got, &n), 0);
+	assert_string_equal(got, "01234");
+	free(got);
+	assert_int_equal(close(ends[0]), 0);
+}
+
 static void an_empty_file_reads_as_empty_text(void **state)
 {
 	char *got = NULL;
@@ -205,6 +222,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_whole),
 		cmocka_unit_test(a_file_larger_than_allowed_is_refused),
+		cmocka_unit_test(a_pipe_that_says_nothing_is_no_file),
 		cmocka_unit_test(an_empty_file_reads_as_empty_text),
 		cmocka_unit_test(what_cannot_be_read_says_why),
 		cmocka_unit_test(a_write_that_fails_says_why),
