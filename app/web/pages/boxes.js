@@ -74,7 +74,7 @@ function Box({ box, me, reload }) {
 	return html`
 		<li class=${`card${box.revoked ? ' over' : ''}`}>
 			${naming ? html`<form class="row" onSubmit=${rename}>
-					<label>Name<input name="name" value=${box.name} required maxlength="60" /></label>
+					<label>Name<input name="name" defaultValue=${box.name} required maxlength="60" /></label>
 					<button type="submit" disabled=${busy}>Save</button>
 					<button type="button" onClick=${() => setNaming(false)}>Leave it</button></form>`
 		: html`<h2>${box.name}</h2>`}

@@ -133,10 +133,10 @@ function Rules({ rules, setRules }) {
 				<h2 id="keep-title">How long sound is kept</h2>
 				<div class="row">
 					<label>Days on the box, once the server has it
-						<input name="box" type="number" min="0" max="3650" required value=${rules.days_on_box} /></label>
+						<input name="box" type="number" min="0" max="3650" required defaultValue=${rules.days_on_box} /></label>
 					<label>Days on the server, 0 for as long as there is room
 						<input name="server" type="number" min="0" max="3650" required
-							value=${rules.days_on_server} /></label>
+							defaultValue=${rules.days_on_server} /></label>
 				</div>
 				<p class="quiet">Events and counts stay; it is the sound that goes.</p>
 			</section>
