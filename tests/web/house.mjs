@@ -286,6 +286,19 @@ export function pressesOf(n, length, seed) {
 	return list.filter(([at]) => at < length - 12).sort((a, b) => a[0] - b[0]);
 }
 
+/* The same presses, those of a level soon after most of the box's reminders. */
+function asked(presses, remindS) {
+	let n = 0;
+
+	return presses.map(([t, what]) => {
+		if (!what.startsWith('level')) {
+			return [t, what];
+		}
+		n += n % 7 === 4 ? 2 : 1;
+		return [n * remindS + 2 + (t % 6), what];
+	}).sort((a, b) => a[0] - b[0]);
+}
+
 /* A box as the server meets it, with a journal made by hand. */
 export class Box {
 	static async pair(coach, name) {
@@ -322,14 +335,17 @@ export class Box {
 
 	/*
 	 * A lesson from @begin on (seconds of the box's clock), with what was pressed, and
-	 * stretches of silence: [from, to, 'muted' or 'gap']. Its id.
+	 * stretches of silence: [from, to, 'muted' or 'gap']; @remindS is how often the box
+	 * asked its coach to look. Its id.
 	 */
-	lesson(begin, length, presses, { silences = [], sound = true, encode = true, keep = () => true } = {}) {
+	lesson(begin, length, presses, { silences = [], remindS = 0, sound = true, encode = true,
+		keep = () => true } = {}) {
 		const id = randomUUID();
 		const seq = this.entries.length + 1;
 		const todo = [];
 		const at = (t, kind, more) => todo.push([t, kind, more]);
-		const scheme = fs.readFileSync(path.join(ROOT, 'app/scheme/default.scheme'), 'utf8');
+		const scheme = fs.readFileSync(path.join(ROOT, 'app/scheme/default.scheme'), 'utf8')
+			.replace('cue = 0', `cue = ${remindS}`);
 
 		this.add('observation_start', begin,
 			{ observation: seq, body: { id, scheme, cause: 'button' } });
@@ -349,6 +365,9 @@ export class Box {
 			for (const [from, to, code] of strokes(t, what)) {
 				at(from, what === 'undo' ? 'undo' : 'press', { code, until: to });
 			}
+		}
+		for (let t = remindS; remindS && t < length; t += remindS) {
+			at(t, 'cue', { code: 'engagement' });
 		}
 		if (sound) {
 			this.cut(begin, length, presses, silences, at, encode);
@@ -539,8 +558,8 @@ async function furnish(server) {
 	const lessons = {};
 
 	box.switchOn(Date.parse('2026-11-19T07:15:00Z'));
-	lessons.fractions = box.lesson(4719, 2800, pressesOf(58, 2800, 11),
-		{ silences: [[1120, 1210, 'muted'], [1800, 1803, 'gap']], keep: (i) => i !== 12 });
+	lessons.fractions = box.lesson(4719, 2800, asked(pressesOf(58, 2800, 11), 120),
+		{ remindS: 120, silences: [[1120, 1210, 'muted'], [1800, 1803, 'gap']], keep: (i) => i !== 12 });
 	box.switchOn(Date.parse('2026-11-12T08:00:00Z'), 190);
 	lessons.unsure = box.lesson(900, 1500, pressesOf(20, 1500, 5));
 	box.switchOn(null);

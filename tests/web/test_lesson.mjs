@@ -96,6 +96,19 @@ test('without spans there is no shortest one', () => {
 	assert.deepEqual([sum.spans, sum.total, sum.shortest, sum.median], [0, 0, null, null]);
 });
 
+test('a reminder is answered by the first look before the next one', () => {
+	const looks = [event(5), event(31), event(33), event(95, { undone: true })]
+		.map((one) => ({ ...one, code: 'engagement' }));
+	const cues = [30, 60, 90].map((time) => ({ seq: time, time, code: 'engagement' }));
+	const list = events.remindersOf({ cues: [{ seq: 1, time: 1, code: null }, ...cues] },
+		[...looks, event(61)], look);
+
+	assert.deepEqual(list.map((one) => one.answer?.time ?? null), [31, null, null]);
+	assert.deepEqual(list.map(events.answerOf),
+		['answered after 1.0 s', 'not answered', 'not answered']);
+	assert.equal(events.answeredOf(list), '3 reminders, 1 answered');
+});
+
 test('every event falls into exactly one stretch of five minutes', () => {
 	const list = [0, 1, 299.999, 300, 899, 901, 1500].map((time) => event(time));
 	const bins = events.binsOf(list, question, 900);

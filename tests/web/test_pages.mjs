@@ -177,8 +177,18 @@ describe('what coaches and administrators do', () => {
 		const page = await open(browser, url, { failures });
 
 		await enter(page, url, 'Maria Okonkwo');
+		let answer;
+		const teachers = new Promise((resolve) => { /* they are known late */
+			answer = resolve;
+		});
+
+		await page.route('**/api/v1/people', async (route) => {
+			await teachers;
+			await route.continue();
+		});
 		await page.goto(`${url}/#/observations/${place.lessons.lost}`);
 		await page.getByLabel('Title').fill('Reading aloud');
+		answer();
 		await page.getByLabel('Teacher').selectOption({ label: 'Tom Adeyemi' });
 		await page.getByRole('button', { name: 'Save' }).click();
 		await page.getByRole('heading', { name: 'Reading aloud' }).waitFor();
@@ -258,6 +268,8 @@ describe('what coaches and administrators do', () => {
 		await page.getByText('This scheme is good.').waitFor();
 		await page.locator('.preview').getByText('1×: all · 2×: some').waitFor();
 		await page.getByLabel('Days on the box').fill('7');
+		await page.locator('textarea').press('End'); /* what was typed before stays */
+		await page.locator('textarea').pressSequentially(' ');
 		await page.getByRole('button', { name: 'Save' }).click();
 		await page.getByText('Saved.').waitFor();
 		const rules = await place.administrator.request('GET', 'site');

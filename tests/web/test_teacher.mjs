@@ -208,7 +208,7 @@ describe('a teacher, by keyboard alone', () => {
 });
 
 describe('what is counted', () => {
-	const rows = () => page.locator('table.list tbody tr').count();
+	const rows = () => page.locator('table.list [data-row]').count();
 	const cards = () => page.locator('.cards .number strong').allTextContents();
 
 	test('equals the list, the lanes and the server\'s own sums', async () => {
@@ -236,6 +236,27 @@ describe('what is counted', () => {
 		assert.equal((await cards()).map(Number).reduce((a, b) => a + b), left.length);
 		assert.equal(await page.locator('.lane .mark').count(), left.length);
 		await page.locator('.filter').getByLabel('Engagement').check();
+	});
+
+	test('says how many reminders to look were answered, in lane, card and list alike', async () => {
+		const looks = heard.events.filter((one) => one.code === 'engagement' && !one.undone);
+		const answered = heard.cues.map((cue, i) => looks.some((look) => look.time >= cue.time
+			&& look.time < (heard.cues[i + 1]?.time ?? Infinity)));
+		const said = `${answered.length} reminders, ${answered.filter(Boolean).length} answered`;
+		const missed = answered.filter((one) => !one).length;
+
+		assert.ok(answered.length > 20 && missed > 0 && missed < 10, said);
+		assert.equal(await page.locator('.lane .reminder').count(), answered.length);
+		assert.equal(await page.locator('.lane .missed').count(), missed);
+		await page.locator('.card').getByText(said).waitFor();
+		assert.ok((await page.locator('.lane[aria-label^="Engagement"]').getAttribute('aria-label')).endsWith(said));
+		assert.equal(await page.locator('.list [data-reminder]').count(), answered.length);
+		assert.equal(await page.locator('.list [data-reminder]', { hasText: 'not answered' }).count(), missed);
+		await page.locator('.legend').getByText('reminder to look, not answered').waitFor();
+		await page.locator('.filter').getByLabel('reminders').uncheck();
+		await page.locator('.lane .reminder').first().waitFor({ state: 'detached' });
+		assert.equal(await page.locator('[data-reminder]').count(), 0);
+		await page.locator('.filter').getByLabel('reminders').check();
 	});
 
 	test('leaves out what was taken back, even while it is shown', async () => {

@@ -1,7 +1,7 @@
 /* What was counted, from the list that is shown; nothing is judged. */
 import { html } from '../html.js';
 import { count, span } from '../words.js';
-import { BIN_S, binName, binsOf, sumOf } from './events.js';
+import { answeredOf, BIN_S, binName, binsOf, sumOf } from './events.js';
 import { Chip } from './sign.js';
 
 /* Each span a dot on a line of seconds: how waits were spread, at a glance. */
@@ -36,11 +36,12 @@ function signFor(code, modifier, spans) {
 const spanModifiers = (shown, code) => new Set(shown.filter((event) =>
 	event.code === code.name && event.duration !== null).map((event) => event.modifier ?? ''));
 
-function Card({ code, shown }) {
+function Card({ code, shown, reminders }) {
 	const sum = sumOf(shown, code);
 	const spans = spanModifiers(shown, code);
 	const rows = Object.entries(sum.by_modifier)
 		.filter(([name, n]) => n > 0 || (name !== '' && code.modifiers.length > 0));
+	const asked = reminders.filter((one) => one.code === code.name);
 	const plain = code.kind === 'sample' ? 'no level' : 'plain';
 
 	return html`
@@ -51,6 +52,7 @@ function Card({ code, shown }) {
 				<ul class="kinds">${rows.map(([name, n]) => html`
 					<li><${Chip} hue=${code.hue} ...${signFor(code, name, spans)} />
 						<span>${name || plain}</span> <b>${n}</b></li>`)}</ul>`}
+			${asked.length > 0 && html`<p class="asked-for">${answeredOf(asked)}</p>`}
 			${sum.spans > 0 && html`
 				<${Lengths} lengths=${sum.lengths} hue=${code.hue}
 					modifier=${[...spans].join(' or ')} />
@@ -86,13 +88,14 @@ function Bins({ codes, shown, length }) {
 		</div>`;
 }
 
-export function Counts({ codes, shown, length }) {
+export function Counts({ codes, shown, reminders, length }) {
 	if (codes.length === 0) {
 		return html`<p class="quiet">No codes are shown. Switch one on above.</p>`;
 	}
 	return html`
 		<div class="cards">
-			${codes.map((code) => html`<${Card} key=${code.name} code=${code} shown=${shown} />`)}
+			${codes.map((code) => html`<${Card} key=${code.name} code=${code} shown=${shown}
+				reminders=${reminders} />`)}
 		</div>
 		<h3 id="bins-title">Events in each ${BIN_S / 60} minutes</h3>
 		<${Bins} codes=${codes} shown=${shown} length=${length} />`;

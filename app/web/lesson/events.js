@@ -3,7 +3,7 @@
  * the page is computed here from the list that is shown, never taken from
  * elsewhere, so that the two cannot differ.
  */
-import { clock, span } from '../words.js';
+import { clock, count, span } from '../words.js';
 
 export const BIN_S = 300;
 const HUES = 8;
@@ -105,6 +105,29 @@ export function sumOf(shown, code) {
 		lengths,
 	};
 }
+
+/*
+ * The reminders to look for one code, each with the event that answered it: the
+ * first one shown of that code before the next reminder, or null.
+ */
+export function remindersOf(timeline, shown, code) {
+	const cues = timeline.cues.filter((cue) => cue.code === code.name);
+	const mine = shown.filter((event) => event.code === code.name && !event.undone);
+
+	return cues.map((cue, i) => ({
+		...cue,
+		answer: mine.find((event) => event.time >= cue.time
+			&& event.time < (cues[i + 1]?.time ?? Infinity)) ?? null,
+	}));
+}
+
+/* "answered after 4.2 s", "not answered" */
+export const answerOf = ({ time, answer }) =>
+	(answer ? `answered after ${span(answer.time - time)}` : 'not answered');
+
+/* "9 reminders, 8 answered" */
+export const answeredOf = (reminders) => `${count(reminders.length, 'reminder')}, ${
+	reminders.filter((one) => one.answer).length} answered`;
 
 /* How many events of one code began in each five minutes of the lesson. */
 export function binsOf(shown, code, length) {

@@ -1,7 +1,7 @@
 /* Every moment as a row: the same list as the lanes, for eyes and ears that prefer it. */
 import { html, useMemo, useRef } from '../html.js';
 import { clock, plusMinus, second, span, UNSURE_S } from '../words.js';
-import { audible, levelOf, nameOf, signOf, snippetOf, whyAway } from './events.js';
+import { answerOf, audible, levelOf, nameOf, signOf, snippetOf, whyAway } from './events.js';
 import { useMarked } from './current.js';
 import { Chip } from './sign.js';
 
@@ -34,18 +34,29 @@ function Row({ event, code, snippet, choose }) {
 		</tr>`;
 }
 
-export function List({ timeline, codes, shown, chosen, choose }) {
+/* Where the box asked its coach to look; not an event, so it has no number. */
+const ReminderRow = ({ reminder, code }) => html`
+	<tr class="asked-row" data-reminder=${reminder.seq}>
+		<td class="number"></td>
+		<td class="time">${clock(reminder.time, true)}</td>
+		<td class="time wide"></td>
+		<td colspan="3"><${Chip} sign=${reminder.answer ? 'asked' : 'missed'} />
+			${' '}${code.title}: reminder to look, ${answerOf(reminder)}</td>
+	</tr>`;
+
+export function List({ timeline, codes, shown, reminders, chosen, choose }) {
 	const ref = useRef(null);
 	const rows = useMemo(() => {
 		const byName = new Map(codes.map((code) => [code.name, code]));
 
-		return shown.map((event) => html`<${Row} key=${event.seq} event=${event}
-			code=${byName.get(event.code)} snippet=${snippetOf(timeline.snippets, event)}
-			choose=${choose} />`);
-	}, [timeline, codes, shown, choose]);
+		return [...reminders, ...shown].sort((a, b) => a.time - b.time).map((one) => ('answer' in one
+			? html`<${ReminderRow} key=${one.seq} reminder=${one} code=${byName.get(one.code)} />`
+			: html`<${Row} key=${one.seq} event=${one} code=${byName.get(one.code)}
+				snippet=${snippetOf(timeline.snippets, one)} choose=${choose} />`));
+	}, [timeline, codes, shown, reminders, choose]);
 
 	useMarked(ref, chosen ? `[data-row="${chosen}"]` : '', 'aria-current', 'true', undefined, rows);
-	if (shown.length === 0) {
+	if (rows.length === 0) {
 		return html`<p class="quiet">Nothing to list.</p>`;
 	}
 	return html`

@@ -9,8 +9,8 @@
  * By keyboard each lane is one stop of the tab key; arrows walk inside.
  */
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js';
-import { clock, span, spoken } from '../words.js';
-import { audible, levelOf, signOf, spokenName, whyAway } from './events.js';
+import { clock, count, span, spoken } from '../words.js';
+import { answeredOf, answerOf, audible, levelOf, signOf, spokenName, whyAway } from './events.js';
 import { useMarked } from './current.js';
 import { Playhead } from './playhead.js';
 import { Sign } from './sign.js';
@@ -27,7 +27,7 @@ export const SILENCES = {
 	gap: 'sound lost', muted: 'muted', lost: 'no microphone', off: 'sound off', full: 'not kept',
 };
 
-function Lane({ code, events, geometry, chosen, choose }) {
+function Lane({ code, events, reminders, geometry, chosen, choose }) {
 	const { x, width, scale } = geometry;
 	const mine = useMemo(() => events.filter((event) => event.code === code.name),
 		[events, code]);
@@ -89,17 +89,36 @@ function Lane({ code, events, geometry, chosen, choose }) {
 		<${Mark} key=${event.seq} event=${event} code=${code} x=${x(event.time)}
 			wide=${event.end === null ? 0 : (event.end - event.time) * scale} />`), [mine, geometry]);
 
+	const asked = useMemo(() => reminders.filter((one) => one.code === code.name),
+		[reminders, code]);
+	const looks = useMemo(() => asked.map((one) => html`
+		<${Reminder} key=${one.seq} reminder=${one} x=${x(one.time)} />`), [asked, geometry]);
+
 	useMarked(ref, stopAt ? `[data-seq="${stopAt}"]` : '', 'tabindex', '0', '-1', marks);
 	useMarked(ref, chosen ? `[data-seq="${chosen}"]` : '', 'aria-current', 'true', undefined, marks);
 	return html`
-		<section class="lane" aria-label=${`${code.title}: ${mine.length} events`}>
+		<section class="lane" aria-label=${`${code.title}: ${count(mine.length, 'event')}${
+			asked.length ? `, ${answeredOf(asked)}` : ''}`}>
 			<div class=${`lane-name hue${code.hue}`}><span>${code.title}</span></div>
 			<svg ref=${ref} class="lane-signs" width=${width} height=${LANE}
 				onClick=${onClick} onKeyDown=${onKeyDown}>
 				<line class="staff" x1="0" x2=${width} y1=${LANE / 2} y2=${LANE / 2} />
+				${looks}
 				${marks}
 			</svg>
 		</section>`;
+}
+
+/* A notch in the lane's upper edge: here the box asked its coach to look. */
+function Reminder({ reminder, x }) {
+	const sign = reminder.answer ? 'asked' : 'missed';
+
+	return html`
+		<g class="reminder" data-reminder=${reminder.seq} aria-hidden="true">
+			<title>${`reminder to look, ${clock(reminder.time)}, ${answerOf(reminder)}`}</title>
+			<line x1=${x} x2=${x} y1="8" y2=${LANE - 6} />
+			<${Sign} sign=${sign} x=${x} y="6" r="6" />
+		</g>`;
 }
 
 function Mark({ event, code, x, wide }) {
@@ -246,7 +265,7 @@ function geometryOf(timeline, room, minutes) {
 /*
  * @minutes is how much of the lesson one screen shows, 0 for all of it.
  */
-export function Score({ timeline, codes, shown, player, chosen, choose, minutes }) {
+export function Score({ timeline, codes, shown, reminders, player, chosen, choose, minutes }) {
 	const scroller = useRef(null);
 	const [room, setRoom] = useState(0);
 
@@ -283,8 +302,9 @@ export function Score({ timeline, codes, shown, player, chosen, choose, minutes 
 		<${Ruler} geometry=${geometry} length=${timeline.length} seek=${seek} />`,
 	[timeline, geometry, seek]);
 	const lanes = useMemo(() => codes.map((code) => html`<${Lane} key=${code.name} code=${code}
-		events=${shown} geometry=${geometry} chosen=${chosen} choose=${choose} />`),
-	[codes, shown, geometry, chosen, choose]);
+		events=${shown} reminders=${reminders} geometry=${geometry} chosen=${chosen}
+		choose=${choose} />`),
+	[codes, shown, reminders, geometry, chosen, choose]);
 
 	useEffect(() => { /* what is played or chosen is in sight */
 		const box = scroller.current;

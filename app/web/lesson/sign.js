@@ -19,6 +19,10 @@ export function Sign({ sign, hue, level = 0, r = 7, x = 0, y = 0, undone = false
 			<rect x=${-r} y=${-r} width=${2 * r} height=${2 * r} rx="3" />
 			<text y=${r * 0.58} font-size=${r * 1.7}>${level || '?'}</text>`;
 		break;
+	case 'asked': /* a reminder to look: hollow until it was answered */
+	case 'missed':
+		return html`<path class=${`asked${sign === 'missed' ? ' missed' : ''}`} transform=${at}
+			d=${`M${-r * 0.8} ${-r * 0.5}H${r * 0.8}L0 ${r * 0.7}z`} />`;
 	case 'bar':
 		shape = html`<rect x=${-r * 1.4} y=${-r * 0.6} width=${r * 2.8} height=${r * 1.2}
 			rx=${r * 0.6} />`;

@@ -7,7 +7,7 @@ import { changeObservation, looks, observation, people, timeline, withdraw } fro
 import { html, useCallback, useEffect, useMemo, useRef, useState } from '../html.js';
 import { Bar } from '../lesson/bar.js';
 import { Counts } from '../lesson/counts.js';
-import { after, before, codesOf, levelOf, shownOf, signOf } from '../lesson/events.js';
+import { after, before, codesOf, levelOf, remindersOf, shownOf, signOf } from '../lesson/events.js';
 import { List } from '../lesson/list.js';
 import { Player } from '../lesson/player.js';
 import { seekKey } from '../lesson/playhead.js';
@@ -115,7 +115,7 @@ function Assign({ summary, changed }) {
 		<details class="assign no-print" open=${!summary.teacher}>
 			<summary>${summary.teacher ? 'Title and teacher' : 'Give this observation to its teacher'}</summary>
 			<form class="row" onSubmit=${submit}>
-				<label>Title<input name="title" value=${summary.title} maxlength="200" /></label>
+				<label>Title<input name="title" defaultValue=${summary.title} maxlength="200" /></label>
 				<label>Teacher<select name="teacher">
 					<option value="">nobody yet</option>
 					${(teachers ?? []).filter((one) => one.role === 'teacher' && !one.revoked).map((one) => html`
@@ -127,8 +127,9 @@ function Assign({ summary, changed }) {
 		</details>`;
 }
 
-function Filter({ codes, events, hidden, setHidden, withUndone, setWithUndone, minutes, setMinutes }) {
-	const undone = events.filter((event) => event.undone).length;
+function Filter({ codes, lesson, hidden, setHidden, withUndone, setWithUndone, withReminders,
+	setWithReminders, minutes, setMinutes }) {
+	const undone = lesson.events.filter((event) => event.undone).length;
 	const flip = (name) => {
 		const next = new Set(hidden);
 
@@ -144,6 +145,9 @@ function Filter({ codes, events, hidden, setHidden, withUndone, setWithUndone, m
 						onChange=${() => flip(code.name)} /><span>${code.title}</span></label>`)}
 				${undone > 0 && html`<label class="tick"><input type="checkbox" checked=${withUndone}
 					onChange=${() => setWithUndone(!withUndone)} /><span>${undone} taken back</span></label>`}
+				${lesson.cues.length > 0 && html`<label class="tick"><input type="checkbox" checked=${withReminders}
+					onChange=${() => setWithReminders(!withReminders)} /><span>${
+		count(lesson.cues.length, 'reminder')}</span></label>`}
 			</fieldset>
 			<label class="zoom">On one screen
 				<select onChange=${(change) => setMinutes(Number(change.target.value))}>
@@ -153,7 +157,7 @@ function Filter({ codes, events, hidden, setHidden, withUndone, setWithUndone, m
 }
 
 /* What the signs that were drawn mean. */
-function Legend({ lesson, codes, shown }) {
+function Legend({ lesson, codes, shown, reminders }) {
 	const seen = useMemo(() => {
 		const found = new Map();
 
@@ -165,14 +169,21 @@ function Legend({ lesson, codes, shown }) {
 				found.set(key, { code, event });
 			}
 		}
-		return [...found.values()];
+		/* in the order of the scheme, plain ones first */
+		return [...found.values()].sort((a, b) => codes.indexOf(a.code) - codes.indexOf(b.code)
+			|| levelOf(a.event, a.code) - levelOf(b.event, b.code));
 	}, [codes, shown]);
+	const asked = [true, false].filter((answered) =>
+		reminders.some((one) => (one.answer !== null) === answered));
 
 	return html`
 		<ul class="legend" aria-label="What the signs mean">
 			${seen.map(({ code, event }) => html`
 				<li><${Chip} sign=${signOf(event, code)} hue=${code.hue} level=${levelOf(event, code)} />
 					${' '}${event.modifier ? `${code.title}: ${event.modifier}` : code.title}</li>`)}
+			${asked.map((answered) => html`
+				<li><${Chip} sign=${answered ? 'asked' : 'missed'} /> reminder to look, ${
+		answered ? 'answered' : 'not answered'}</li>`)}
 			${lesson.silences.map((one) => html`<li class="quiet">${SILENCES[one.why] ?? one.why}${' '}
 				${clock(one.from)}–${clock(one.to)}${one.cause ? ` (${one.cause})` : ''}</li>`)}
 		</ul>`;
@@ -201,6 +212,9 @@ function Lesson({ lesson, setLesson, summary, setSummary, me }) {
 	const shown = useMemo(() => shownOf(lesson.events, hidden, withUndone),
 		[lesson, hidden, withUndone]);
 	const lanes = useMemo(() => codes.filter((code) => !hidden.has(code.name)), [codes, hidden]);
+	const [withReminders, setWithReminders] = useState(true);
+	const reminders = useMemo(() => (withReminders ? lanes : []).flatMap((code) =>
+		remindersOf(lesson, shown, code)), [lesson, lanes, shown, withReminders]);
 	const choose = useCallback((event) => player.playEvent(event), [player]);
 	const walk = (way) => {
 		const from = player.event?.time ?? player.time;
@@ -213,9 +227,11 @@ function Lesson({ lesson, setLesson, summary, setSummary, me }) {
 	const isTeacher = summary?.teacher?.id === me.id;
 	const chosen = player.event?.seq ?? 0;
 	const counts = useMemo(() => html`
-		<${Counts} codes=${lanes} shown=${shown} length=${lesson.length} />`, [lanes, shown, lesson]);
+		<${Counts} codes=${lanes} shown=${shown} reminders=${reminders} length=${lesson.length} />`,
+	[lanes, shown, reminders, lesson]);
 	const list = useMemo(() => html`<${List} timeline=${lesson} codes=${codes} shown=${shown}
-		chosen=${chosen} choose=${choose} />`, [lesson, codes, shown, chosen, choose]);
+		reminders=${reminders} chosen=${chosen} choose=${choose} />`,
+	[lesson, codes, shown, reminders, chosen, choose]);
 	const takeBack = async () => {
 		const gone = asked;
 		const done = await run(async () => {
@@ -237,12 +253,12 @@ function Lesson({ lesson, setLesson, summary, setSummary, me }) {
 		${summary?.coach?.id === me.id && html`<${Assign} summary=${summary} changed=${setSummary} />`}
 		<section aria-labelledby="score-title">
 			<h2 id="score-title" class="visually-hidden">The lesson</h2>
-			<${Filter} codes=${codes} events=${lesson.events} hidden=${hidden} setHidden=${setHidden}
-				withUndone=${withUndone} setWithUndone=${setWithUndone} minutes=${minutes}
-				setMinutes=${setMinutes} />
-			<${Score} timeline=${lesson} codes=${lanes} shown=${shown} player=${player} chosen=${chosen}
-				choose=${choose} minutes=${minutes} />
-			<${Legend} lesson=${lesson} codes=${codes} shown=${shown} />
+			<${Filter} codes=${codes} lesson=${lesson} hidden=${hidden} setHidden=${setHidden}
+				withUndone=${withUndone} setWithUndone=${setWithUndone} withReminders=${withReminders}
+				setWithReminders=${setWithReminders} minutes=${minutes} setMinutes=${setMinutes} />
+			<${Score} timeline=${lesson} codes=${lanes} shown=${shown} reminders=${reminders}
+				player=${player} chosen=${chosen} choose=${choose} minutes=${minutes} />
+			<${Legend} lesson=${lesson} codes=${codes} shown=${shown} reminders=${reminders} />
 		</section>
 		<${Bar} player=${player} timeline=${lesson} codes=${codes} shown=${shown} walk=${walk}
 			mayWithdraw=${isTeacher} withdraw=${(snippet) => {
