@@ -161,14 +161,14 @@ static bool look_at_manager(struct network_seen *ret_seen)
 
 /* --- without one --- */
 
-/* The interface of the default route in /proc/net/route; "" for none. */
+/* The interface of the default route in /proc/self/net/route; "" for none. */
 static void route_interface(char ret_name[static IFNAMSIZ])
 {
 	char *text, *line, *rest;
 	size_t n;
 
 	ret_name[0] = '\0';
-	if (file_read("/proc/net/route", ROUTES_BYTES, &text, &n) < 0) {
+	if (file_read("/proc/self/net/route", ROUTES_BYTES, &text, &n) < 0) {
 		return;
 	}
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
@@ -190,7 +190,7 @@ static void route6_interface(char ret_name[static IFNAMSIZ])
 	size_t n;
 
 	ret_name[0] = '\0';
-	if (file_read("/proc/net/ipv6_route", ROUTES_BYTES, &text, &n) < 0) {
+	if (file_read("/proc/self/net/ipv6_route", ROUTES_BYTES, &text, &n) < 0) {
 		return;
 	}
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
