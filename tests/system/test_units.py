@@ -23,7 +23,8 @@ CORNERSTONES = {"chalkboxd.service": "PrivateNetwork=yes",
 
 def analyze(*arguments):
 	return subprocess.run(["systemd-analyze", *arguments], stdout=subprocess.PIPE,
-		stderr=subprocess.STDOUT, text=True, check=False, env={**os.environ, "SYSTEMD_COLORS": "0"})
+		stderr=subprocess.STDOUT, text=True, check=False,
+		env={**os.environ, "SYSTEMD_COLORS": "0"})
 
 
 def why_not():
@@ -67,17 +68,19 @@ class Units(unittest.TestCase):
 
 	def weak_spots(self, path):
 		run = analyze("security", "--offline=yes", "--json=short", path)
-		return "\n".join(f"{one['exposure']} {one['description']}" for one in json.loads(run.stdout)
-			if one["exposure"])
+		return "\n".join(f"{one['exposure']} {one['description']}"
+			for one in json.loads(run.stdout) if one["exposure"])
 
 	def test_no_service_is_more_open_than_its_limit(self):
 		for unit, limit in LIMITS.items():
 			with self.subTest(unit):
 				path = os.path.join(self.folder, unit)
-				self.assertLessEqual(self.exposure(path), limit, self.weak_spots(path))
+				self.assertLessEqual(self.exposure(path), limit,
+					self.weak_spots(path))
 
 	def test_every_service_has_a_limit(self):
-		services = {os.path.basename(path) for path in self.units() if path.endswith(".service")}
+		services = {os.path.basename(path) for path in self.units()
+			if path.endswith(".service")}
 		self.assertEqual(services, set(LIMITS))
 
 	def test_a_service_without_one_of_its_walls_is_over_its_limit(self):
@@ -107,9 +110,11 @@ class Units(unittest.TestCase):
 				made.update(words[1:2] if words[0] != "m" else words[1:3])
 		named = set()
 		for path in self.units():
-			for names in re.findall(r"^(?:User|Group|SupplementaryGroups)=(.*)$", self.read(path), re.M):
+			for names in re.findall(r"(?m)^(?:User|Group|SupplementaryGroups)=(.*)$",
+					self.read(path)):
 				named.update(names.split())
-		named.update(re.findall(r'GROUP="(\w+)"', self.read(os.path.join(ROOT, "board/chalkbox.rules"))))
+		rules = self.read(os.path.join(ROOT, "board/chalkbox.rules"))
+		named.update(re.findall(r'GROUP="(\w+)"', rules))
 		self.assertLessEqual(named, made)
 		self.assertIn("gpio", named)
 
