@@ -55,6 +55,7 @@ SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o app/schem
 JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
 	app/journal/check.o app/journal/database.o app/journal/observing.o app/journal/journal.o app/journal/gone.o
 TIMELINE := app/timeline/json.o app/timeline/timeline.o app/timeline/gather.o app/timeline/sums.o app/timeline/wall.o
+HEALTH := app/health/health.o app/health/power.o app/health/card.o app/health/machine.o app/health/told.o
 APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o sync.o press.o \
 	console.o draw.o tables.o canvas.o screen.o keys.o units.o csv.o sound.o speaker.o \
@@ -82,7 +83,7 @@ $(B)/chalkboxd: $(addprefix $(B)/,firmware/main.o $(FIRMWARE) $(APP))
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE)) -pthread -lm
 
-$(B)/chalkbox: $(addprefix $(B)/,app/cli/main.o $(CLI) $(TIMELINE) $(APP))
+$(B)/chalkbox: $(addprefix $(B)/,app/cli/main.o $(CLI) $(TIMELINE) $(HEALTH) $(APP))
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_CLI)) -pthread -lm
 
@@ -120,9 +121,9 @@ $(B)/tests/bench/posts: $(B)/tests/bench/posts.o
 # --- sync ---
 
 PKGS_SYNC := libcurl
-SYNC := $(addprefix app/sync/,sync.o pair.o sending.o rules.o survey.o batch.o upload.o talk.o \
+SYNC := $(addprefix app/sync/,sync.o pair.o sending.o report.o rules.o survey.o batch.o upload.o talk.o \
 	patience.o transport.o reply.o said.o network.o bond.o notes.o writer.o progress.o)
-UNIT_TESTS += control sync bond
+UNIT_TESTS += control sync bond health
 FUZZERS += said
 
 # other people's tus
@@ -136,9 +137,9 @@ build/npm/tus/ready: $(TUS_FILES)
 PROGRAMS += $(B)/chalkbox-sync
 all: $(B)/chalkbox-sync
 
-$(B)/chalkbox-sync: $(addprefix $(B)/,app/sync/main.o $(SYNC) $(APP))
+$(B)/chalkbox-sync: $(addprefix $(B)/,app/sync/main.o $(SYNC) $(HEALTH) $(APP))
 	$(say) LINK $@
-	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_SYNC)) -pthread
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_SYNC)) -pthread -lm
 
 # --- machinery ---
 
@@ -297,7 +298,7 @@ check-web: ## The pages in a real browser; pictures of them in build/screenshots
 
 # --- the server ---
 
-SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o \
+SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o health.o \
 	http.o ndjson.o pages.o pairing.o request.o router.o schema.o serve.o store.o store_boxes.o \
 	store_entries.o store_uploads.o streams.o tls.o tus.o uploads.o)
 UNIT_TESTS += guard ndjson tus store
@@ -313,7 +314,7 @@ $(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEO
 UNITS := $(UNIT_TESTS:%=$(B)/tests/unit/test_%)
 HOUSE := $(B)/libhouse.a
 
-$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(SYNC) $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
+$(HOUSE): $(addprefix $(B)/,$(FIRMWARE) $(CLI) $(SYNC) $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(HEALTH) $(APP))
 	$(say) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 

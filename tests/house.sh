@@ -14,9 +14,10 @@ rule() {
 rule app '#include <(gpiod|alsa/)' 'nothing under app speaks to hardware'
 rule firmware '#include <(curl/|microhttpd)' 'nothing under firmware speaks to the network'
 rule app '#include "(firmware|board)/' 'app knows neither firmware nor boards'
-rule app/base '#include "app/(scheme|journal|timeline|cli)/' 'base stands on nothing'
+rule app/base '#include "app/(scheme|journal|health|timeline|cli)/' 'base stands on nothing'
 rule app/scheme '#include "app/(journal|timeline|cli)/' 'schemes stand on base alone'
 rule app/journal '#include "app/(timeline|cli)/' 'the journal stands on base alone'
+rule app/health '#include "app/(timeline|cli|sync|server)/' 'health stands on base and the journal'
 rule app/timeline '#include "app/cli/' 'the timeline does not know who shows it'
 rule firmware '#include "app/(timeline|cli)/' 'the recorder does not need the timeline'
 

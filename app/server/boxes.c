@@ -1,6 +1,7 @@
 #include "app/server/boxes.h"
 
 #include "app/base/clock.h"
+#include "app/server/health.h"
 #include "app/server/server.h"
 #include "app/server/store_boxes.h"
 #include "app/server/store_entries.h"
@@ -251,7 +252,7 @@ static int post_report(struct request *request, struct error *error)
 	int64_t received_ns = server_now_ns();
 	struct box_report report = {.now_ns = received_ns};
 	const char *wrong;
-	char *faults;
+	char *faults, *health;
 	json_t *json;
 	int r;
 
@@ -263,13 +264,20 @@ static int post_report(struct request *request, struct error *error)
 		json_decref(json);
 		return answer_error(request, 400, "report", "%s", wrong);
 	}
+	r = health_read(json_object_get(json, "health"), &health, error);
+	if (r < 0) {
+		json_decref(json);
+		return r == -EINVAL ? answer_error(request, 400, "report", "%s", error->text) : r;
+	}
 	faults = json_object_get(json, "faults")
 		? json_dumps(json_object_get(json, "faults"), JSON_COMPACT)
 		: strdup("[]");
 	report.faults = faults;
+	report.health = health;
 	r = faults ? store_box_report(request->server->store, request->box, &report, error)
 		   : -ENOMEM;
 	free(faults);
+	free(health);
 	json_decref(json);
 	if (r < 0) {
 		return r;

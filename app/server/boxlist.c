@@ -31,17 +31,18 @@ static json_t *coach_json(const struct box_row *box)
 static json_t *box_json(const struct box_row *box)
 {
 	json_t *faults = json_loads(box->faults, 0, NULL);
+	json_t *health = json_loads(box->health, 0, NULL);
 	json_t *clock_error =
 		box->reported_ns ? json_integer(box->clock_error_ns / NS_PER_MS) : json_null();
 
-	return json_pack("{ss ss so so so so sb ss sI sI so so sI sI}", "id", box->id, "name",
+	return json_pack("{ss ss so so so so sb ss sI sI so so sI sI so}", "id", box->id, "name",
 		box->name, "coach", coach_json(box), "paired", time_json(box->paired_ns),
 		"last_heard", time_json(box->heard_ns), "reported", time_json(box->reported_ns),
 		"revoked", box->revoked_ns != 0, "version", box->version, "free_bytes",
 		(json_int_t)box->free_bytes, "state_bytes", (json_int_t)box->state_bytes,
 		"clock_error_ms", clock_error, "faults", faults ? faults : json_array(),
 		"unsent_entries", (json_int_t)box->unsent_entries, "unsent_snippets",
-		(json_int_t)box->unsent_snippets);
+		(json_int_t)box->unsent_snippets, "health", health ? health : json_null());
 }
 
 static int list_boxes(struct request *request, struct error *error)
@@ -186,7 +187,7 @@ static int change_box(struct request *request, struct error *error)
 	}
 	if (r == 0) {
 		r = change(request, &box, json, error);
-		free(box.faults);
+		box_row_fini(&box);
 	}
 	json_decref(json);
 	if (r < 0 || request_answered(request)) {
@@ -197,7 +198,7 @@ static int change_box(struct request *request, struct error *error)
 		return r < 0 ? r : people_nothing(request);
 	}
 	r = answer_json(request, 200, box_json(&box));
-	free(box.faults);
+	box_row_fini(&box);
 	return r;
 }
 

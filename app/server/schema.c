@@ -107,10 +107,14 @@
 	"id INTEGER PRIMARY KEY, scheme TEXT NOT NULL DEFAULT ''," /* '': each box's own */ \
 	"days_on_box BIGINT NOT NULL, days_on_server BIGINT NOT NULL);"
 
+/* What a box said last of its health: a JSON object, '' until it did. */
+#define HEALTH "ALTER TABLE box ADD COLUMN health TEXT NOT NULL DEFAULT '';"
+
 /* clang-format on */
 
 const char *const schema_steps[] = {
 	BOXES OBSERVATIONS PEOPLE,
+	HEALTH,
 };
 
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

@@ -99,7 +99,7 @@ int store_pairing_take(struct store *store, const char *code_hash, const struct 
 #define COLUMNS                                                                                    \
 	"SELECT box.id, box.coach, box.name, COALESCE(person.name, ''), paired_ns,"                \
 	" box.revoked_ns, heard_ns, reported_ns, version, free_bytes, state_bytes,"                \
-	" clock_error_ns, unsent_entries, unsent_snippets, faults"                                 \
+	" clock_error_ns, unsent_entries, unsent_snippets, faults, health"                               \
 	" FROM box LEFT JOIN person ON person.id = box.coach "
 
 static int row(sqlite3_stmt *stmt, struct box_row *ret_box)
@@ -119,7 +119,8 @@ static int row(sqlite3_stmt *stmt, struct box_row *ret_box)
 	ret_box->unsent_entries = sqlite3_column_int64(stmt, 12);
 	ret_box->unsent_snippets = sqlite3_column_int64(stmt, 13);
 	ret_box->faults = sql_text_new(stmt, 14);
-	return ret_box->faults ? 0 : -ENOMEM;
+	ret_box->health = sql_text_new(stmt, 15);
+	return ret_box->faults && ret_box->health ? 0 : -ENOMEM;
 }
 
 struct search {
@@ -174,10 +175,12 @@ static int by_id(struct store_db *db, void *arg, struct error *error)
 	r = sql_next(db, stmt, error);
 	r = r > 0 ? row(stmt, &box) : r == 0 ? STORE_E_NO_BOX : r;
 	sql_done(stmt);
-	if (r == 0) {
-		*search->list = box;
+	if (r != 0) {
+		box_row_fini(&box);
+		return r;
 	}
-	return r;
+	*search->list = box;
+	return 0;
 }
 
 int store_box_get(struct store *store, const char *id, struct box_row *ret_box, struct error *error)
@@ -244,12 +247,19 @@ int store_box_list(struct store *store, const char *coach, struct box_row **ret_
 	return 0;
 }
 
+void box_row_fini(struct box_row *box)
+{
+	free(box->faults);
+	free(box->health);
+	box->faults = box->health = NULL;
+}
+
 void box_rows_free(struct box_row *list, size_t n)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
-		free(list[i].faults);
+		box_row_fini(&list[i]);
 	}
 	free(list);
 }
@@ -270,10 +280,10 @@ static int report(struct store_db *db, void *arg, struct error *error)
 	return sql_do(db, NULL, error,
 		"UPDATE box SET heard_ns = $2, reported_ns = $2, version = $3, free_bytes = $4,"
 		" state_bytes = $5, clock_error_ns = $6, faults = $7, unsent_entries = $8,"
-		" unsent_snippets = $9 WHERE id = $1",
-		"titiiitii", change->id, said->now_ns, said->version, said->free_bytes,
+		" unsent_snippets = $9, health = $10 WHERE id = $1",
+		"titiiitiit", change->id, said->now_ns, said->version, said->free_bytes,
 		said->state_bytes, said->clock_error_ns, said->faults, said->unsent_entries,
-		said->unsent_snippets);
+		said->unsent_snippets, said->health);
 }
 
 int store_box_report(

@@ -27,10 +27,11 @@ struct box_row {
 	char version[32];
 	int64_t free_bytes, state_bytes, clock_error_ns, unsent_entries, unsent_snippets;
 	char *faults; /* a JSON array of texts, owned */
+	char *health; /* a JSON object, or ""; owned */
 };
 
 struct box_report {
-	const char *version, *faults;
+	const char *version, *faults, *health;
 	int64_t now_ns, clock_error_ns, free_bytes, state_bytes, unsent_entries, unsent_snippets;
 };
 
@@ -49,13 +50,14 @@ int store_pairing_take(struct store *store, const char *code_hash, const struct 
 int store_box_by_token(struct store *store, const char *token_hash, struct box_row *ret_box,
 	struct error *error) MUST_CHECK;
 
-/* 0, STORE_E_NO_BOX or -errno. The caller frees ret_box->faults, as below. */
+/* 0, STORE_E_NO_BOX or -errno. box_row_fini() it. */
 int store_box_get(struct store *store, const char *id, struct box_row *ret_box,
 	struct error *error) MUST_CHECK;
 
 /* All boxes, or one coach's (@coach not NULL), by name. box_rows_free() the list. */
 int store_box_list(struct store *store, const char *coach, struct box_row **ret_list,
 	size_t *ret_n, struct error *error) MUST_CHECK;
+void box_row_fini(struct box_row *box);
 void box_rows_free(struct box_row *list, size_t n);
 
 /* What a box said about itself; it has been heard of too. 0 or -errno. */

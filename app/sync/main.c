@@ -6,7 +6,8 @@
  *     - pair.c           pairing, by hand or by a file
  *
  * - up and down
- *     - sending.c        entries, snippets, the report
+ *     - sending.c        entries, snippets
+ *     - report.c         how the box is
  *     - rules.c          configuration taken, snippets let go
  *     - run.h            what these share
  *     - survey.[ch]      what the journal tells, in one walk

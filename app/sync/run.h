@@ -52,8 +52,10 @@ int sending_entries(struct run *run, struct error *error) MUST_CHECK;
 /* The sound that the server lacks. */
 int sending_snippets(struct run *run, struct error *error) MUST_CHECK;
 
+/* --- report.c --- */
+
 /* How the box is. */
-int sending_report(struct run *run, struct error *error) MUST_CHECK;
+int report_send(struct run *run, struct error *error) MUST_CHECK;
 
 /* --- rules.c: down --- */
 

@@ -5,16 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ROUNDS_MOST 3
-#define JSON_TYPE "application/json"
 
 /* --- entries --- */
 
@@ -353,75 +350,6 @@ int sending_snippets(struct run *run, struct error *error)
 		r = error_set(error, SYNC_E_LATER,
 			"the server goes on asking for sound that was sent (snippet %lld)",
 			(long long)run->box.missing[0]);
-	}
-	return r;
-}
-
-/* --- the report --- */
-
-static json_t *faults_json(const struct survey *survey)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < survey->n_faults; i++) {
-		char text[256];
-
-		(void)snprintf(text, sizeof(text), "%s: %.150s", survey->faults[i].code,
-			survey->faults[i].cause);
-		for (char *c = text; *c; c++) {
-			*c = (unsigned char)*c < 0x20 || (unsigned char)*c > 0x7e ? '?' : *c;
-		}
-		if (json_array_append_new(list, json_string(text)) < 0) {
-			json_decref(list);
-			return NULL;
-		}
-	}
-	return list;
-}
-
-static char *report_text(const struct run *run)
-{
-	struct statvfs room = {.f_bavail = 0};
-	struct clock_pair now;
-	json_t *json;
-	int64_t bytes = 0;
-	char *text;
-
-	(void)statvfs(run->config->state, &room);
-	for (size_t i = 0; i < run->survey.n; i++) {
-		bytes += run->survey.snippets[i].gone ? 0 : run->survey.snippets[i].bytes;
-	}
-	clock_pair(&now);
-	json = json_pack("{s:s, s:I, s:I, s:I, s:o, s:I, s:I}", "version", CHALKBOX_VERSION,
-		"time_ns", (json_int_t)now.realtime_ns, "free_bytes",
-		(json_int_t)room.f_bavail * (json_int_t)room.f_frsize, "state_bytes",
-		(json_int_t)bytes, "faults", faults_json(&run->survey), "unsent_entries",
-		(json_int_t)run->entries_unsent, "unsent_snippets",
-		(json_int_t)run->snippets_unsent);
-	text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	json_decref(json);
-	return text;
-}
-
-int sending_report(struct run *run, struct error *error)
-{
-	char *text = report_text(run);
-	struct request request = {.method = "POST", .path = "/box/report", .type = JSON_TYPE};
-	struct answer answer;
-	int r;
-
-	if (!text) {
-		return error_set(error, -ENOMEM, "out of memory");
-	}
-	request.body = text;
-	request.body_bytes = strlen(text);
-	r = talk_ask(&run->talk, &request, &answer, error);
-	free(text);
-	if (r == 0) {
-		if (answer.status != 200 && answer.status != 204) {
-			r = talk_unexpected(&answer, "reporting", error);
-		}
-		answer_fini(&answer);
 	}
 	return r;
 }

@@ -60,27 +60,6 @@ static int take_snippet(struct survey *survey, const struct entry *entry, const 
 	return 0;
 }
 
-static void take_fault(struct survey *survey, const struct entry *entry, const struct facts *facts)
-{
-	size_t at = 0;
-
-	while (at < survey->n_faults && strcmp(survey->faults[at].code, entry->code) != 0) {
-		at++;
-	}
-	if (entry->value == 0) {
-		if (at < survey->n_faults) {
-			survey->faults[at] = survey->faults[--survey->n_faults];
-		}
-		return;
-	}
-	if (at == SURVEY_FAULTS_MAX) {
-		return;
-	}
-	memcpy(survey->faults[at].code, entry->code, sizeof(entry->code));
-	memcpy(survey->faults[at].cause, facts->cause, sizeof(facts->cause));
-	survey->n_faults += at == survey->n_faults;
-}
-
 static int take_facts(struct survey *survey, const struct entry *entry)
 {
 	struct facts facts;
@@ -94,10 +73,9 @@ static int take_facts(struct survey *survey, const struct entry *entry)
 	if (r < 0) {
 		return r == -ENOMEM ? r : 0;
 	}
+	told_take(&survey->told, entry, &facts);
 	if (entry->kind == ENTRY_SNIPPET) {
 		r = take_snippet(survey, entry, &facts);
-	} else {
-		take_fault(survey, entry, &facts);
 	}
 	facts_fini(&facts);
 	return r;
@@ -111,7 +89,7 @@ int survey_take(struct survey *survey, const struct entry *entry)
 	survey->last = entry->seq;
 	switch (entry->kind) {
 	case ENTRY_BOOT:
-		survey->n_faults = 0; /* what is still wrong is raised anew */
+		told_take(&survey->told, entry, NULL);
 		return 0;
 	case ENTRY_START:
 		survey->open = true;
@@ -122,11 +100,8 @@ int survey_take(struct survey *survey, const struct entry *entry)
 	case ENTRY_GONE:
 		survey_gone(survey, entry->ref);
 		return 0;
-	case ENTRY_SNIPPET:
-	case ENTRY_FAULT:
-		return take_facts(survey, entry);
 	default:
-		return 0;
+		return told_wants_facts(entry->kind) ? take_facts(survey, entry) : 0;
 	}
 }
 

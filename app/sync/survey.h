@@ -2,9 +2,8 @@
 #ifndef SYNC_SURVEY_H
 #define SYNC_SURVEY_H
 
+#include "app/health/told.h"
 #include "app/journal/entry.h"
-
-#define SURVEY_FAULTS_MAX 16
 
 struct survey_snippet {
 	int64_t seq, bytes;
@@ -17,11 +16,7 @@ struct survey {
 	bool open; /* an observation was begun and has no end */
 	struct survey_snippet *snippets; /* by seq */
 	size_t n, room;
-	struct {
-		char code[ENTRY_CODE_CHARS];
-		char cause[160];
-	} faults[SURVEY_FAULTS_MAX]; /* raised, and not over, in the recorder's last run */
-	size_t n_faults;
+	struct told told;
 };
 
 /* The snippet of that entry is gone. */

@@ -328,7 +328,7 @@ static int go(struct run *run, struct error *error)
 		r = rules_retention(run, error);
 	}
 	if (r == 0) {
-		r = sending_report(run, error);
+		r = report_send(run, error);
 	}
 	if (r == 0 && run->trouble != 0) {
 		*error = run->trouble_why;

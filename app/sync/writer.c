@@ -149,6 +149,11 @@ int writer_observing(struct writer *writer, bool *ret_observing, struct error *e
 	return r;
 }
 
+bool writer_has_recorder(const struct writer *writer)
+{
+	return writer->socket >= 0;
+}
+
 /* --- with no recorder --- */
 
 /* Takes the lock, and with it the recorder's place. */

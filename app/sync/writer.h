@@ -26,6 +26,9 @@ void writer_close(struct writer *writer);
  */
 int writer_observing(struct writer *writer, bool *ret_observing, struct error *error) MUST_CHECK;
 
+/* Whether the recorder answered the latest question; false before the first. */
+bool writer_has_recorder(const struct writer *writer);
+
 /*
  * The server has the snippet of entry @seq, by this hash, and it may leave the
  * box: an entry says so first, then the file goes. 0 when both is on disk (or was

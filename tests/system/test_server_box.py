@@ -188,6 +188,44 @@ class Pairing(BoxCase):
 				{"Content-Type": "application/json"})
 			self.assertEqual((answer.status, answer.error), (400, "report"), report)
 
+	def report_health(self, box, health):
+		return box.request("POST", "/box/report", json.dumps({"health": health}).encode(),
+			{"Content-Type": "application/json"})
+
+	def health_of(self, box):
+		return [row for row in self.coach.get("/boxes").json["boxes"] if row["id"] == box.id][0]["health"]
+
+	def test_the_last_health_of_a_box_is_seen_and_what_nobody_knows_left_out(self):
+		box = self.box()
+		self.assertIsNone(self.health_of(box))
+		health = {"machine": "Raspberry Pi Zero 2 W Rev 1.0", "wiring": "Raspberry Pi, fünf Tasten",
+			"power": "low-before", "hot": False, "uptime_s": 86400, "total_bytes": 31 << 30,
+			"read_only": False, "write_median_us": 4100, "write_p99_us": 31000, "clock_trusted": True,
+			"clock_uncertainty_ms": 21, "recorder": True, "microphone": "live",
+			"microphone_card": "USB PnP", "loud_db": -22, "clipped_permille": 0, "faults": 0}
+		self.assertEqual(self.report_health(box, {**health, "news": [1, {"a": 2}]}).status, 200)
+		self.assertEqual(self.health_of(box), health)
+		self.assertEqual(self.report_health(box, {"power": "good"}).status, 200)
+		self.assertEqual(self.health_of(box), {"power": "good"})
+		self.assertEqual(self.report_health(box, {}).status, 200)
+		self.assertEqual(self.health_of(box), {})
+
+	def test_a_hostile_health_is_refused_and_changes_nothing(self):
+		box = self.box()
+		self.assertEqual(self.report_health(box, {"power": "good"}).status, 200)
+		for health in ([], "x", 1, {"power": "fine"}, {"power": "good low"}, {"power": ""},
+				{"power": "ow"}, {"power": 1}, {"machine": "x" * 96}, {"machine": 1},
+				{"machine": "a\x1b[31m"}, {"wiring": ["x"]}, {"uptime_s": -1},
+				{"uptime_s": 1.5}, {"uptime_s": "1"}, {"uptime_s": 1 << 40}, {"hot": 0},
+				{"read_only": "no"}, {"loud_db": 1}, {"loud_db": -201}, {"clipped_permille": 1001},
+				{"faults": ["x"]}, {"total_bytes": -1}, {"clock_trusted": None}):
+			answer = self.report_health(box, health)
+			self.assertEqual((answer.status, answer.error), (400, "report"), health)
+		for health in ({"news": "x" * 20000}, {"news": json.loads("[" * 60 + "]" * 60)},
+				{"machine": "a\0b"}):
+			self.assertIn(self.report_health(box, health).status, (400, 413), str(health)[:60])
+		self.assertEqual(self.health_of(box), {"power": "good"})
+
 	def test_other_coaches_neither_see_nor_change_a_box(self):
 		box = self.box()
 		other = self.admin.invite("Other coach", "coach")

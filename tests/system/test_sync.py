@@ -62,6 +62,23 @@ class Runs(Sync):
 		self.assertEqual([method for method, _ in proxy.seen[n:]], ["GET", "POST"])
 		self.assertTrue(proxy.seen[-1][1].endswith("/box/report"))
 
+	def test_the_server_hears_how_the_box_is(self):
+		station = self.station(name="health").grow(1)
+		with station.database() as db:
+			station._add(db, "mic", value=1, body={"card": "hw:CARD=usb"})
+			station._add(db, "fault", code="lamps", value=1, body={"cause": "unplugged"})
+		station.sync(expect=FINE)
+		box = [box for box in self.site.admin.get("/boxes").json["boxes"] if box["name"] == "health"][0]
+		self.assertEqual(box["faults"], ["lamps: unplugged"])
+		health = box["health"]
+		self.assertEqual((health["microphone"], health["microphone_card"], health["faults"],
+			health["recorder"], health["wiring"], health["read_only"]),
+			("live", "hw:CARD=usb", 1, False, "The simulated board", False))
+		self.assertGreater(health["total_bytes"], box["free_bytes"])
+		self.assertGreaterEqual(health["write_p99_us"], health["write_median_us"])
+		self.assertIn("clock_trusted", health)
+		self.assertEqual(os.listdir(station.memory).count("pairing"), 1)
+
 	def test_what_is_recorded_later_follows(self):
 		station = self.station().grow(1)
 		station.sync(expect=FINE)

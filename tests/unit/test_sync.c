@@ -242,9 +242,9 @@ static void the_walk_knows_snippets_that_are_here_and_faults_that_last(void **st
 	assert_true(survey.snippets[0].gone);
 	assert_null(survey_snippet(&survey, 4));
 	assert_int_equal(survey_snippet(&survey, 6)->bytes, 9);
-	assert_int_equal(survey.n_faults, 1);
-	assert_string_equal(survey.faults[0].code, "lamps");
-	assert_string_equal(survey.faults[0].cause, "unplugged");
+	assert_int_equal(survey.told.n_faults, 1);
+	assert_string_equal(survey.told.faults[0].code, "lamps");
+	assert_string_equal(survey.told.faults[0].cause, "unplugged");
 	survey_fini(&survey);
 }
 
