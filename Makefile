@@ -9,6 +9,7 @@ prefix ?= /usr/local
 sysconfdir ?= /etc
 PYTHON ?= python3
 CC ?= gcc
+PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
 PKGS_CORE := libsystemd sqlite3 jansson libsodium inih
@@ -22,7 +23,7 @@ PKGS_TEST := cmocka
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '%-6s %s\n')
 
-GPIOD := $(shell pkg-config --atleast-version=2 libgpiod 2>/dev/null && echo 2 || echo 1)
+GPIOD := $(shell $(PKG_CONFIG) --atleast-version=2 libgpiod 2>/dev/null && echo 2 || echo 1)
 
 # snprintf cuts text on purpose here, hence no-format-truncation
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
@@ -43,10 +44,10 @@ CC := clang
 endif
 
 CPPFLAGS += -D_GNU_SOURCE -I. -DCHALKBOX_VERSION='"$(VERSION)"' -DCHALKBOX_PREFIX='"$(prefix)"'
-PKG_CFLAGS := $(shell pkg-config --cflags $(sort $(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_CLI) \
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(sort $(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_CLI) \
 	$(PKGS_SIM) $(PKGS_SERVER)) 2>/dev/null)
 ALL_CFLAGS = -std=c17 $(WARN) $(WERROR) $(CFLAGS_$(PROFILE)) $(CFLAGS) $(PKG_CFLAGS)
-libs = $(shell pkg-config --libs $(1))
+libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 # --- what the house is built of ---
 
@@ -342,39 +343,43 @@ fuzz: $(FUZZ_PROGRAMS)
 
 # --- installing ---
 
+SERVER_MAN := app/server/chalkbox-server.8
 MAN := app/cli/chalkbox.1 firmware/chalkboxd.8 app/base/chalkbox.conf.5 \
-	app/scheme/chalkbox-scheme.5 app/server/chalkbox-server.8 app/sync/chalkbox-sync.8
+	app/scheme/chalkbox-scheme.5 $(SERVER_MAN) app/sync/chalkbox-sync.8
 unitdir ?= $(prefix)/lib/systemd/system
+dispatcherdir ?= $(sysconfdir)/NetworkManager/dispatcher.d
 SIM_DIR := $(prefix)/lib/chalkbox
 
-install: $(PROGRAMS) $(WEB_IF_NPM) ## Install programs, boards, units and manuals (DESTDIR, prefix)
-	install -d $(DESTDIR)$(prefix)/bin $(DESTDIR)$(prefix)/sbin $(DESTDIR)$(SIM_DIR) \
-		$(DESTDIR)$(prefix)/share/chalkbox/board $(DESTDIR)$(prefix)/share/chalkbox/scheme \
-		$(DESTDIR)$(unitdir) $(DESTDIR)$(prefix)/lib/sysusers.d \
-		$(DESTDIR)$(prefix)/lib/tmpfiles.d $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf.d
-	install -m 755 $(B)/chalkbox $(DESTDIR)$(prefix)/bin/
-	install -m 755 $(B)/chalkboxd $(B)/chalkbox-server $(B)/chalkbox-sync $(DESTDIR)$(prefix)/sbin/
-	install -m 644 $(SIM_SO) $(DESTDIR)$(SIM_DIR)/
-	sed 's|@LIB@|$(SIM_DIR)/$(notdir $(SIM_SO))|' board/sim/alsa.conf.in \
-		> $(DESTDIR)$(SIM_DIR)/alsa-sim.conf
-	install -m 644 board/*.conf $(DESTDIR)$(prefix)/share/chalkbox/board/
-	install -m 644 app/scheme/default.scheme $(DESTDIR)$(prefix)/share/chalkbox/scheme/
-	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkboxd.service.in \
-		> $(DESTDIR)$(unitdir)/chalkboxd.service
-	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkbox-server.service.in \
-		> $(DESTDIR)$(unitdir)/chalkbox-server.service
-	sed 's|@SBIN@|$(prefix)/sbin|' systemd/chalkbox-sync.service.in \
-		> $(DESTDIR)$(unitdir)/chalkbox-sync.service
-	install -m 644 systemd/chalkbox-sync.timer $(DESTDIR)$(unitdir)/
-	install -D -m 755 systemd/chalkbox-sync.dispatcher \
-		$(DESTDIR)$(sysconfdir)/NetworkManager/dispatcher.d/90-chalkbox-sync
-	install -m 644 systemd/chalkbox.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/chalkbox.conf
-	install -m 644 systemd/chalkbox.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/chalkbox.conf
-	test -e $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf || \
-		install -m 644 app/base/chalkbox.conf $(DESTDIR)$(sysconfdir)/chalkbox/
-	for page in $(MAN); do \
-		install -D -m 644 $$page $(DESTDIR)$(prefix)/share/man/man$${page##*.}/$${page##*/}; \
+# $(call put,MODE,FOLDER,FILES)
+put = install -d $(DESTDIR)$(2) && install -m $(1) $(3) $(DESTDIR)$(2)/
+put_unit = install -d $(DESTDIR)$(unitdir) && sed 's|@SBIN@|$(prefix)/sbin|' systemd/$(1).in \
+	> $(DESTDIR)$(unitdir)/$(1)
+put_manuals = for page in $(1); do \
+		install -D -m 644 $$page $(DESTDIR)$(prefix)/share/man/man$${page\#\#*.}/$${page\#\#*/}; \
 	done
+
+install: install-box install-server install-sim ## Install programs, boards, units and manuals (DESTDIR, prefix)
+
+install-box: $(addprefix $(B)/,chalkbox chalkboxd chalkbox-sync)
+	$(call put,755,$(prefix)/bin,$(B)/chalkbox)
+	$(call put,755,$(prefix)/sbin,$(B)/chalkboxd $(B)/chalkbox-sync)
+	$(call put,644,$(prefix)/share/chalkbox/board,$(filter-out board/sim.conf,$(wildcard board/*.conf)))
+	$(call put,644,$(prefix)/share/chalkbox/scheme,app/scheme/default.scheme)
+	$(call put_unit,chalkboxd.service)
+	$(call put_unit,chalkbox-sync.service)
+	$(call put,644,$(unitdir),systemd/chalkbox-sync.timer)
+	install -D -m 755 systemd/chalkbox-sync.dispatcher $(DESTDIR)$(dispatcherdir)/90-chalkbox-sync
+	install -D -m 644 systemd/chalkbox.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/chalkbox.conf
+	install -D -m 644 systemd/chalkbox.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/chalkbox.conf
+	install -d $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf.d
+	test -e $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf || \
+		$(call put,644,$(sysconfdir)/chalkbox,app/base/chalkbox.conf)
+	$(call put_manuals,$(filter-out $(SERVER_MAN),$(MAN)))
+
+install-server: $(B)/chalkbox-server $(WEB_IF_NPM)
+	$(call put,755,$(prefix)/sbin,$(B)/chalkbox-server)
+	$(call put_unit,chalkbox-server.service)
+	$(call put_manuals,$(SERVER_MAN))
 	@if [ -e build/web/ready ]; then \
 		find build/web -type f ! -name ready -printf '%P\n' | while read -r file; do \
 			install -D -m 644 build/web/$$file $(DESTDIR)$(prefix)/share/chalkbox/web/$$file; \
@@ -382,6 +387,27 @@ install: $(PROGRAMS) $(WEB_IF_NPM) ## Install programs, boards, units and manual
 	else \
 		echo "The server's pages are left out: a box needs none. For a server: apt install npm, make install"; \
 	fi
+
+install-sim: $(SIM_SO)
+	$(call put,644,$(SIM_DIR),$(SIM_SO))
+	sed 's|@LIB@|$(SIM_DIR)/$(notdir $(SIM_SO))|' board/sim/alsa.conf.in \
+		> $(DESTDIR)$(SIM_DIR)/alsa-sim.conf
+	$(call put,644,$(prefix)/share/chalkbox/board,board/sim.conf)
+
+# --- packages ---
+
+RELEASE ?= trixie
+ARCH ?= arm64
+DEB_DEB := mmdebstrap uidmap debian-archive-keyring rsync $(DEB_WEB)
+
+deb: ## Debian packages into build/deb (RELEASE=trixie|bookworm|all ARCH=arm64|amd64|all)
+	$(call install_missing,$(DEB_DEB))
+	@$(MAKE) --no-print-directory web
+	@for release in $(if $(filter all,$(RELEASE)),trixie bookworm,$(RELEASE)); do \
+		for arch in $(if $(filter all,$(ARCH)),arm64 amd64,$(ARCH)); do \
+			board/deb.sh $$release $$arch || exit 1; \
+		done; \
+	done
 
 # --- the rest ---
 
@@ -399,7 +425,7 @@ help: ## This list
 clean: ## Remove everything built
 	rm -rf build
 
-.PHONY: all pictures demo demo-run console console-run check check-unit check-system check-crash unit fuzz bench install format \
-	help clean
+.PHONY: all pictures demo demo-run console console-run check check-unit check-system check-crash unit fuzz bench install install-box install-server \
+	install-sim deb format help clean
 .SECONDARY:
 .DELETE_ON_ERROR:
