@@ -63,7 +63,6 @@ static const struct setting settings[] = {
 	{"sound", "enabled", KIND_BOOL, AT(sound), 0, 0, NULL},
 	{"sound", "ring_s", KIND_INT, AT(ring_s), 60, 300, NULL},
 	{"sound", "bitrate_kbit", KIND_INT, AT(bitrate_kbit), 12, 128, NULL},
-	{"sound", "gain_db", KIND_INT, AT(gain_db), -20, 40, NULL},
 	{"observation", "idle_min", KIND_INT, AT(idle_min), 5, 600, NULL},
 	{"storage", "reserve_mib", KIND_INT, AT(reserve_mib), 4, 256, NULL},
 	{"storage", "sound_stops_mib", KIND_INT, AT(sound_stops_mib), 1, 4096, NULL},
@@ -83,6 +82,7 @@ static const struct setting settings[] = {
 	{"microphone", "card", KIND_TEXT, AT(card), 0, CONFIG_NAME_CHARS, NULL},
 	{"microphone", "pcm", KIND_TEXT, AT(pcm), 0, CONFIG_NAME_CHARS, NULL},
 	{"microphone", "channel", KIND_INT, AT(channel), 1, 64, NULL},
+	{"microphone", "gain_db", KIND_INT, AT(gain_db), -20, 40, NULL},
 };
 
 #define SETTINGS (sizeof(settings) / sizeof(settings[0]))

@@ -38,7 +38,6 @@ struct config {
 	bool sound;          /* off until the site's consent says otherwise */
 	int ring_s;          /* how far back the microphone remembers, 60-300 */
 	int bitrate_kbit;    /* 12-128 */
-	int gain_db;         /* -20 to 40, for quiet I2S microphones */
 	/* [observation] */
 	int idle_min;        /* ends an observation without presses, 5-600 */
 	/* [storage] */
@@ -64,6 +63,7 @@ struct config {
 	char card[CONFIG_NAME_CHARS]; /* an ALSA card's id; "" for the first that records */
 	char pcm[CONFIG_NAME_CHARS];  /* an ALSA device's name instead of a card */
 	int channel;                  /* which of the card's channels, from 1 */
+	int gain_db;                  /* -20 to 40, for quiet I2S microphones */
 };
 
 /*

@@ -205,12 +205,12 @@ static void values_out_of_range_are_refused_with_their_range(void **state)
 		{"sound", "ring_s = 59", "60 to 300"},
 		{"sound", "ring_s = 301", "60 to 300"},
 		{"sound", "bitrate_kbit = 11", "12 to 128"},
-		{"sound", "gain_db = -21", "-20 to 40"},
 		{"observation", "idle_min = 4", "5 to 600"},
 		{"storage", "reserve_mib = 257", "4 to 256"},
 		{"storage", "sound_stops_mib = 0", "1 to 4096"},
 		{"board", "debounce_ms = 51", "1 to 50"},
 		{"microphone", "channel = 0", "1 to 64"},
+		{"microphone", "gain_db = -21", "-20 to 40"},
 	};
 	char text[100], message[200];
 
@@ -347,12 +347,12 @@ static void what_is_printed_is_read_back_the_same(void **state)
 		"[box]\nname = Room 4 \xc3\xa9;x\nstate = /s\nruntime = /r\nboard = "
 		"./boards/pi.conf\n"
 		"scheme = x/y.scheme\n[sound]\nenabled = yes\nring_s = 299\nbitrate_kbit = 127\n"
-		"gain_db = -19\n[observation]\nidle_min = 6\n[storage]\nreserve_mib = 5\n"
+		"[observation]\nidle_min = 6\n[storage]\nreserve_mib = 5\n"
 		"sound_stops_mib = 6\n[sync]\nstate = /y\nssids = one, two\nallow_metered = "
 		"yes\ndays_on_box = 7\nboot_file = /b\n[board]\ntitle = t\nbuttons = evdev\nlamps = sim\nchip = c\n"
 		"input = /dev/input/x\nactive = high\npull = none\ndebounce_ms = 11\n"
 		"[buttons]\n9 = KEY_9\n[lamps]\nx-y_z = v w\n[microphone]\npcm = hw:1,0\nchannel = "
-		"7\n",
+		"7\ngain_db = -19\n",
 		"[microphone]\ncard =\n",
 		"[sync]\nboot_file =\nssids =\n[box]\nscheme = default\n",
 	};
