@@ -4,9 +4,10 @@
  * Chromium. Nothing here waits for luck: every wait has a condition and a deadline.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomUUID, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import fs from 'node:fs';
+import https from 'node:https';
 import { createRequire } from 'node:module';
 import net from 'node:net';
 import os from 'node:os';
@@ -28,11 +29,11 @@ const require = createRequire(path.join(ROOT, 'build/npm/tests/package.json'));
 export const { chromium } = require('playwright-core');
 export const axePath = require.resolve('axe-core/axe.min.js');
 
-export function browse() {
+export function browse(...more) {
 	return chromium.launch({
 		executablePath: process.env.CHALKBOX_CHROMIUM ?? '/usr/bin/chromium',
 		args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-			'--disable-background-networking', '--disable-component-update', '--disable-sync'],
+			'--disable-background-networking', '--disable-component-update', '--disable-sync', ...more],
 	});
 }
 
@@ -47,16 +48,37 @@ async function freePort() {
 	return port;
 }
 
-/* chalkbox-server on a port of its own; `link` makes the first administrator. */
+/* One request to a server whose own certificate is the only one believed. */
+function trusted(url, { method, headers, body } = {}, ca = undefined) {
+	return new Promise((resolve, reject) => {
+		const request = https.request(url, { method, headers, ca }, async (answer) => {
+			const parts = await answer.toArray().catch(reject);
+			const { statusCode: status, headers: said } = answer;
+
+			resolve(new Response(status === 204 ? null : Buffer.concat(parts),
+				{ status, headers: Object.entries(said).map(([name, value]) => [name, String(value)]) }));
+		});
+
+		request.on('error', reject);
+		request.end(body);
+	});
+}
+
+/*
+ * chalkbox-server on a port of its own; `link` makes the first administrator. With
+ * @secure it speaks TLS with the certificate that it makes.
+ */
 export class Server {
-	static async start() {
+	static async start({ secure = false } = {}) {
 		const server = new Server();
+		const place = `127.0.0.1:${await freePort()}`;
 
 		server.folder = fs.mkdtempSync(path.join(os.tmpdir(), 'cw-'));
-		server.url = `http://127.0.0.1:${await freePort()}`;
+		server.secure = secure;
+		server.url = `${secure ? 'https' : 'http'}://${place}`;
 		server.said = '';
 		server.process = spawn(path.join(BUILD, 'chalkbox-server'), [
-			'--data', path.join(server.folder, 'data'), '--listen', server.url.slice(7), '--plain',
+			'--data', path.join(server.folder, 'data'), '--listen', place, ...secure ? [] : ['--plain'],
 			'--static', WEB, '--name', 'Linden School',
 		], { stdio: ['ignore', 'pipe', 'pipe'] });
 		process.once('exit', () => server.process.kill('SIGKILL'));
@@ -75,13 +97,37 @@ export class Server {
 		for (;;) {
 			const found = this.link();
 
-			if (found && await fetch(`${this.url}/api/v1/session`).catch(() => null)) {
+			if (found && await this.fetch(`${this.url}/api/v1/session`).catch(() => null)) {
 				return;
 			}
 			if (this.process.exitCode !== null || Date.now() > end) {
 				throw new Error(`the server did not come up:\n${this.said}`);
 			}
 			await new Promise((resolve) => setTimeout(resolve, 20));
+		}
+	}
+
+	get certificate() {
+		return fs.readFileSync(path.join(this.folder, 'data/tls/cert.pem'));
+	}
+
+	/* Base64 of the SHA-256 of its public key, by which boxes and browsers pin it. */
+	get pin() {
+		const key = new X509Certificate(this.certificate).publicKey;
+
+		return createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('base64');
+	}
+
+	fetch(url, options) {
+		return this.secure ? trusted(url, options, this.certificate) : fetch(url, options);
+	}
+
+	/* The same; a connection that went stale while something was made is opened anew. */
+	async speak(url, options) {
+		try {
+			return await this.fetch(url, options);
+		} catch {
+			return this.fetch(url, options);
 		}
 	}
 
@@ -105,15 +151,6 @@ export class Server {
 	}
 }
 
-/* One request; a connection that went stale while something was made is opened anew. */
-async function speak(url, options) {
-	try {
-		return await fetch(url, options);
-	} catch {
-		return fetch(url, options);
-	}
-}
-
 /* Somebody who speaks to the server without a browser, to set the scene. */
 export class Person {
 	constructor(server) {
@@ -121,7 +158,7 @@ export class Person {
 	}
 
 	async request(method, where, json) {
-		const response = await speak(`${this.server.url}/api/v1/${where}`, {
+		const response = await this.server.speak(`${this.server.url}/api/v1/${where}`, {
 			method,
 			headers: {
 				Origin: this.server.url,
@@ -445,7 +482,7 @@ export class Box {
 	}
 
 	async send(method, where, body, headers = {}) {
-		const response = await speak(`${this.server.url}/api/v1/${where}`,
+		const response = await this.server.speak(`${this.server.url}/api/v1/${where}`,
 			{ method, body, headers: { Authorization: `Bearer ${this.token}`, ...headers } });
 
 		if (!response.ok) {
@@ -514,7 +551,7 @@ export async function open(browser, url, { width = 1280, height = 900, scheme = 
 	const page = await context.newPage();
 
 	page.setDefaultTimeout(DEADLINE_MS);
-	page.on('pageerror', (error) => failures?.push(error.message));
+	page.on('pageerror', (error) => failures?.push(error.stack));
 	page.on('console', (line) => {
 		/* the browser reports each answer that is not 2xx; those are told on the page */
 		if (line.type() === 'error' && !line.text().startsWith('Failed to load resource')) {

@@ -4,7 +4,7 @@
  * one that is shown.
  */
 import { changeObservation, looks, observation, people, timeline, withdraw } from '../api.js';
-import { html, useCallback, useEffect, useMemo, useRef, useState } from '../html.js';
+import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js';
 import { Bar } from '../lesson/bar.js';
 import { Counts } from '../lesson/counts.js';
 import { after, before, codesOf, levelOf, remindersOf, shownOf, signOf } from '../lesson/events.js';
@@ -28,7 +28,7 @@ function usePlayer(lesson) {
 	const [, draw] = useState(0);
 	const player = useMemo(() => new Player(lesson.id, lesson.snippets, lesson.length), [lesson.id]);
 
-	useEffect(() => {
+	useLayoutEffect(() => { /* its end must not wait for a frame: the elements are gone by then */
 		const listener = () => draw((n) => n + 1);
 
 		player.changed.add(listener);
