@@ -189,7 +189,8 @@ static void show(struct box *box)
 	lamps->observing = box->recorder.observation;
 	lamps->degraded = (box->config->sound && (mic == MIC_LOST || mic == MIC_FULL)) ||
 		!box->clock.trusted;
-	lamps->not_saving = box->saver.failing || !box->panel.buttons;
+	lamps->not_saving = box->saver.failing || !box->panel.buttons ||
+		trial_on(box->panel.trial, now_ns);
 	size_t running = 0;
 	memset(lamps->running, 0, sizeof(lamps->running));
 	for (size_t i = 0; i < box->scheme.n_codes && box->recorder.coding; i++) {
@@ -254,6 +255,7 @@ static void open_control(struct box *box)
 	if (r < 0) {
 		report_fault(&box->recorder, clock_now_ns(), "control", true, error.text);
 	}
+	box->panel.trial = control_trial(box->control);
 }
 
 /* --- the loop --- */
@@ -271,6 +273,7 @@ static int turn(struct box *box, struct error *error)
 	sound_wish(&box->sound, now_ns, &box->recorder);
 	int r = save(box, now_ns, error);
 	control_saved(box->control, r == 0 && !box->saver.failing);
+	control_tell(box->control, now_ns);
 	show(box);
 	renew_scheme(box);
 	sound_advance(&box->sound, now_ns, &box->recorder);
@@ -287,6 +290,7 @@ static int64_t deadline(const struct box *box)
 		recorder_deadline(&box->recorder),
 		sound_deadline(&box->sound, now_ns),
 		saver_deadline(&box->saver),
+		trial_on(box->panel.trial, now_ns) ? box->panel.trial->until_ns : INT64_MAX,
 		box->upkeep_due_ns,
 		box->clock_due_ns,
 		box->alive_ns ? box->alive_due_ns : INT64_MAX,

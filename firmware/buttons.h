@@ -37,4 +37,7 @@ extern const struct button_driver button_driver_gpio;
 extern const struct button_driver button_driver_evdev;
 extern const struct button_driver button_driver_sim;
 
+/* The version of libgpiod; static. */
+const char *buttons_library(void);
+
 #endif

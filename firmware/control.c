@@ -28,6 +28,8 @@ struct control {
 	bool writes;              /* and waits for the journal */
 	char answer[ANSWER_CHARS];
 	bool scheme_came;
+	struct trial trial;
+	int trier; /* whose trial it is; -1: nobody's */
 	char message[MESSAGE_BYTES + 1];
 };
 
@@ -85,7 +87,7 @@ int control_open(const struct config *config, struct control **ret_control, stru
 		return error_set(error, -ENOMEM, "control socket: out of memory");
 	}
 	control->config = config;
-	control->listen_fd = control->epoll_fd = control->asking = -1;
+	control->listen_fd = control->epoll_fd = control->asking = control->trier = -1;
 	memset(control->clients, 0xff, sizeof(control->clients));
 	control->address.sun_family = AF_UNIX;
 	int r = file_make_dirs(config->runtime);
@@ -138,6 +140,10 @@ static void leave(struct control *control, int fd)
 		if (control->clients[i] == fd) {
 			control->clients[i] = -1;
 		}
+	}
+	if (control->trier == fd) {
+		trial_end(&control->trial);
+		control->trier = -1;
 	}
 	close(fd);
 }
@@ -204,6 +210,32 @@ static void scheme(struct control *control, const char *text)
 	control->scheme_came = true;
 }
 
+static bool any_button_down(const struct recorder *recorder)
+{
+	for (size_t i = 0; i < recorder->scheme->n_codes; i++) {
+		if (recorder->down[i].t_ns) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static void try(struct control *control, const char *lamp, const struct recorder *recorder)
+{
+	if (recorder->observation) {
+		set_answer(control, "error a lesson is being observed");
+	} else if (control->trier >= 0 && control->trier != control->asking) {
+		set_answer(control, "error somebody else is trying them");
+	} else if (control->trier < 0 && any_button_down(recorder)) {
+		set_answer(control, "error a button is being pressed; release it first");
+	} else if (*lamp && !config_wire(&control->config->lamps, lamp)) {
+		set_answer(control, "error there is no lamp %.60s", lamp);
+	} else {
+		trial_begin(&control->trial, clock_now_ns(), lamp);
+		control->trier = control->asking;
+	}
+}
+
 static void obey(struct control *control, struct recorder *recorder, struct journal *journal,
 	int dir_fd)
 {
@@ -217,6 +249,8 @@ static void obey(struct control *control, struct recorder *recorder, struct jour
 		gone(control, text + 5, recorder, journal, dir_fd);
 	} else if (strncmp(text, "scheme ", 7) == 0) {
 		scheme(control, text + 7);
+	} else if (strcmp(text, "try") == 0 || strncmp(text, "try ", 4) == 0) {
+		try(control, text + strlen("try") + (text[3] == ' '), recorder);
 	} else {
 		set_answer(control, "error not understood: %.60s", text);
 	}
@@ -264,4 +298,36 @@ void control_saved(struct control *control, bool saved)
 	(void)!send(control->asking, control->answer, strlen(control->answer),
 		MSG_NOSIGNAL | MSG_DONTWAIT);
 	control->asking = -1;
+}
+
+/* --- a trial --- */
+
+struct trial *control_trial(struct control *control)
+{
+	return control ? &control->trial : NULL;
+}
+
+static void tell(const struct control *control, const char *what, const char *button)
+{
+	char text[64];
+	int n = snprintf(text, sizeof(text), "%s%s", what, button);
+	(void)!send(control->trier, text, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+void control_tell(struct control *control, int64_t now_ns)
+{
+	if (!control || control->trier < 0) {
+		return;
+	}
+	for (size_t i = 0; i < control->trial.n; i++) {
+		const struct trial_press *press = &control->trial.list[i];
+		tell(control, press->down ? "press " : "release ",
+			control->config->buttons.list[press->button].name);
+	}
+	control->trial.n = 0;
+	if (!trial_on(&control->trial, now_ns)) {
+		tell(control, "over", "");
+		trial_end(&control->trial);
+		control->trier = -1;
+	}
 }

@@ -1,7 +1,8 @@
 /*
- * What chalkbox-sync may ask of the recorder, over a socket of its own: a server
- * has a snippet, so its file may go; a scheme came down; is a lesson on? Nothing
- * asked here can touch an entry that is kept.
+ * What chalkbox-sync and `chalkbox doctor` may ask of the recorder, over a socket
+ * of its own: a server has a snippet, so its file may go; a scheme came down; is a
+ * lesson on; let the buttons be tried. Nothing asked here can touch an entry that
+ * is kept.
  *
  * SOCK_SEQPACKET at <runtime>/control.sock, mode 0660; a message a packet, text,
  * no newline; each is answered by one.
@@ -9,6 +10,10 @@
  *	status          -> status observing|ready SEQ, the last entry's
  *	gone SEQ SHA256 -> ok | error TEXT
  *	scheme TEXT     -> ok | error TEXT; no TEXT takes the site's scheme back
+ *	try [LAMP]      -> ok | error TEXT; begins a trial (trial.h), or keeps it up,
+ *	                   with that lamp lit; not during a lesson. Then come, unasked,
+ *	                   "press BUTTON" and "release BUTTON", and "over" when nothing
+ *	                   was asked for half a minute. Hanging up ends it.
  */
 #ifndef FIRMWARE_CONTROL_H
 #define FIRMWARE_CONTROL_H
@@ -16,6 +21,7 @@
 #include "app/base/config.h"
 #include "app/journal/journal.h"
 #include "firmware/recorder.h"
+#include "firmware/trial.h"
 
 struct control;
 
@@ -42,6 +48,12 @@ void control_take(struct control *control, struct recorder *recorder, struct jou
 
 /* Answers the message just taken: whether what it asked for is on disk. */
 void control_saved(struct control *control, bool saved);
+
+/* The trial, on or not; borrowed until control_close(). Takes NULL, gives it then. */
+struct trial *control_trial(struct control *control);
+
+/* Tells who tries what was pressed. Takes NULL. */
+void control_tell(struct control *control, int64_t now_ns);
 
 /* Whether a scheme came (or went) since control_renewed(). */
 bool control_scheme_came(const struct control *control);

@@ -224,3 +224,8 @@ const struct button_driver button_driver_gpio = {
 	.open = buttons_open, .close = lines_close, .read = buttons_read, .level = buttons_level};
 const struct lamp_driver lamp_driver_gpio = {
 	.open = lamps_open, .close = lines_close, .set = lamps_set};
+
+const char *buttons_library(void)
+{
+	return gpiod_api_version();
+}

@@ -31,7 +31,8 @@
  *     - recovery.[ch]     all that an earlier run left undone
  *     - saver.[ch]        entries into the journal, whatever the disk does
  *     - space.[ch]        room on the disk
- *     - control.[ch]      what sync may ask for
+ *     - control.[ch]      what sync and doctor may ask for
+ *     - trial.[ch]        buttons and lamps tried, nothing recorded
  *
  * - what is shown
  *     - lamps.[ch]        the grammar of the lamps, and the seam to them
@@ -41,6 +42,8 @@
 #include "app/base/config.h"
 #include "app/scheme/site.h"
 #include "firmware/box.h"
+#include "firmware/buttons.h"
+#include "firmware/microphone.h"
 
 #include <getopt.h>
 #include <malloc.h>
@@ -164,7 +167,10 @@ int main(int argc, char **argv)
 		return fputs(usage, stdout) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	}
 	if (options.what == DO_VERSION) {
-		return puts("chalkboxd " CHALKBOX_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+		return printf("chalkboxd " CHALKBOX_VERSION "\nlibgpiod %s\nALSA %s\n",
+			       buttons_library(), microphone_library()) < 0
+			? EXIT_FAILURE
+			: EXIT_SUCCESS;
 	}
 	if (clock_init(&error) < 0 || config_read(options.config, &config, &error) < 0) {
 		return complain(EX_CONFIG, &error);

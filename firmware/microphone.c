@@ -340,3 +340,8 @@ ssize_t microphone_read(struct microphone *mic, int16_t *ret_frames, size_t n)
 	}
 	return got;
 }
+
+const char *microphone_library(void)
+{
+	return snd_asoundlib_version();
+}

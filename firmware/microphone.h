@@ -52,4 +52,7 @@ int microphone_stamp(struct microphone *mic, int64_t *ret_avail, int64_t *ret_t_
  */
 ssize_t microphone_read(struct microphone *mic, int16_t *ret_frames, size_t n) MUST_CHECK;
 
+/* The version of ALSA's library; static. */
+const char *microphone_library(void);
+
 #endif

@@ -21,6 +21,10 @@ static void press(const struct panel *panel, const struct contact *contact,
 {
 	const char *button = panel->config->buttons.list[contact->button].name;
 	const struct code *code = scheme_button(panel->scheme, button);
+	if (trial_on(panel->trial, clock_now_ns())) {
+		trial_press(panel->trial, contact->button, contact->down);
+		code = NULL;
+	}
 	if (code && contact->down) {
 		recorder_press(recorder, code, contact->t_ns);
 	} else if (code) {
@@ -191,7 +195,10 @@ void panel_take(struct panel *panel, int64_t now_ns, struct recorder *recorder)
 void panel_show(struct panel *panel, int64_t now_ns)
 {
 	for (size_t i = 0; i < panel->config->lamps.n && panel->lamp_driver; i++) {
-		bool lit = lamps_lit(&panel->lamps, panel->config->lamps.list[i].name, now_ns);
+		const char *name = panel->config->lamps.list[i].name;
+		bool alone = trial_on(panel->trial, now_ns) && panel->trial->lamp[0];
+		bool lit = alone ? strcmp(name, panel->trial->lamp) == 0
+				 : lamps_lit(&panel->lamps, name, now_ns);
 		if (panel->lit[i] != lit &&
 			panel->lamp_driver->set(panel->lamp_lines, i, lit) == 0) {
 			panel->lit[i] = lit;

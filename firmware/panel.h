@@ -9,6 +9,7 @@
 #include "firmware/contacts.h"
 #include "firmware/lamps.h"
 #include "firmware/recorder.h"
+#include "firmware/trial.h"
 
 #include <systemd/sd-event.h>
 
@@ -17,6 +18,7 @@ struct panel {
 	const struct scheme *scheme;
 	sd_event *event;
 	struct lamps lamps; /* what they are to say; the owner's to fill */
+	struct trial *trial; /* borrowed, the owner's to set; NULL for none */
 
 	const struct button_driver *button_driver;
 	void *buttons; /* NULL while they are gone */

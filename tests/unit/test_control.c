@@ -52,6 +52,17 @@ static void save(struct bench *bench)
 	recorder_clear(&bench->recorder);
 }
 
+static int call(const struct bench *bench)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	(void)snprintf(
+		address.sun_path, sizeof(address.sun_path), "%s/run/control.sock", bench->root);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
 /* A journal of a boot (1), a snippet (2) with its file, and a fault (3). */
 static int set_up(void **state)
 {
@@ -62,7 +73,6 @@ static int set_up(void **state)
 		.to_ns = 2,
 		.bytes = 3,
 		.sha256 = SHA};
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char path[128];
 
 	assert_non_null(bench);
@@ -77,20 +87,17 @@ static int set_up(void **state)
 	assert_int_equal(file_replace(path, "1.opus", "abc", 3, 0640), 0);
 
 	assert_int_equal(journal_open(bench->root, JOURNAL_WRITE, &bench->journal, NULL), 0);
-	assert_int_equal(
-		scheme_parse(scheme_default_text(), "default", &bench->scheme, NULL), 0);
+	assert_int_equal(scheme_parse(scheme_default_text(), "default", &bench->scheme, NULL), 0);
 	recorder_init(&bench->recorder, &bench->scheme, scheme_default_text(), NS_PER_S, 0, no_id);
 	recorder_boot(&bench->recorder, 1000, BOOT_ID, "box");
 	recorder_note(&bench->recorder, ENTRY_SNIPPET, 2000, 0, 0, &facts);
 	recorder_fault(&bench->recorder, 3000, "buttons", true, "x");
 	save(bench);
 
+	bench->config.buttons = (struct config_wires){.n = 2, .list = {{"1", "1"}, {"mute", "m"}}};
+	bench->config.lamps = (struct config_wires){.n = 1, .list = {{"green", "g"}}};
 	assert_int_equal(control_open(&bench->config, &bench->control, NULL), 0);
-	bench->client = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/run/control.sock",
-		bench->root);
-	assert_int_equal(
-		connect(bench->client, (struct sockaddr *)&address, sizeof(address)), 0);
+	bench->client = call(bench);
 	*state = bench;
 	return 0;
 }
@@ -170,8 +177,8 @@ static void a_snippet_stays_when_the_journal_cannot_be_written(void **state)
 {
 	struct bench *bench = *state;
 
-	assert_string_equal(ask(bench, "gone 2 " SHA, false),
-		"error the journal cannot be written now");
+	assert_string_equal(
+		ask(bench, "gone 2 " SHA, false), "error the journal cannot be written now");
 	assert_true(file_is_there(bench));
 	recorder_clear(&bench->recorder);
 }
@@ -209,6 +216,79 @@ static void a_scheme_is_kept_only_if_it_is_one(void **state)
 	assert_int_equal(site_scheme(&bench->config, &scheme, &text, NULL), 0);
 	assert_string_equal(text, scheme_default_text());
 	free(text);
+}
+
+/* What came unasked, or "". */
+static const char *told(struct bench *bench, int64_t now_ns)
+{
+	static char text[64];
+	ssize_t got;
+
+	control_tell(bench->control, now_ns);
+	got = recv(bench->client, text, sizeof(text) - 1, MSG_DONTWAIT);
+	text[got > 0 ? got : 0] = '\0';
+	return text;
+}
+
+static void presses_are_told_to_who_tries_them_until_that_is_over(void **state)
+{
+	struct bench *bench = *state;
+	struct trial *trial = control_trial(bench->control);
+
+	assert_false(trial_on(trial, clock_now_ns()));
+	assert_string_equal(ask(bench, "try", true), "ok");
+	assert_true(trial_on(trial, clock_now_ns()));
+	assert_string_equal(told(bench, clock_now_ns()), "");
+	trial_press(trial, 1, true);
+	assert_string_equal(told(bench, clock_now_ns()), "press mute");
+	trial_press(trial, 1, false);
+	assert_string_equal(told(bench, clock_now_ns()), "release mute");
+	for (int i = 0; i < 2 * TRIAL_PRESSES_MAX; i++) {
+		trial_press(trial, 0, true);
+	}
+	for (int i = 0; i < TRIAL_PRESSES_MAX; i++) {
+		assert_string_equal(told(bench, clock_now_ns()), "press 1");
+	}
+	assert_string_equal(told(bench, clock_now_ns() + TRIAL_NS), "over");
+	assert_false(trial_on(trial, clock_now_ns()));
+	assert_string_equal(told(bench, clock_now_ns()), "");
+	assert_int_equal(journal_last(bench->journal), 3);
+}
+
+static void a_trial_ends_with_who_hangs_up(void **state)
+{
+	struct bench *bench = *state;
+
+	assert_string_equal(ask(bench, "try green", true), "ok");
+	assert_string_equal(control_trial(bench->control)->lamp, "green");
+	assert_string_equal(ask(bench, "try", true), "ok");
+	assert_string_equal(control_trial(bench->control)->lamp, "");
+	(void)close(bench->client);
+	control_take(bench->control, &bench->recorder, bench->journal, bench->dir_fd);
+	assert_false(trial_on(control_trial(bench->control), clock_now_ns()));
+	bench->client = -1;
+}
+
+static void nothing_is_tried_during_a_lesson_or_twice_at_a_time(void **state)
+{
+	struct bench *bench = *state;
+	const struct code *lesson = scheme_code(&bench->scheme, "lesson");
+	int first = bench->client;
+
+	assert_memory_equal(ask(bench, "try violet", true), "error there is no lamp", 22);
+	assert_memory_equal(ask(bench, "trying", true), "error not understood", 20);
+	assert_string_equal(ask(bench, "try", true), "ok");
+	bench->client = call(bench);
+	assert_memory_equal(ask(bench, "try", true), "error somebody else", 19);
+	(void)close(first);
+	control_take(bench->control, &bench->recorder, bench->journal, bench->dir_fd);
+	control_saved(bench->control, true);
+	recorder_press(&bench->recorder, scheme_code(&bench->scheme, "undo"), 4000);
+	assert_memory_equal(ask(bench, "try", true), "error a button", 14);
+	recorder_release(&bench->recorder, scheme_code(&bench->scheme, "undo"), 5000, false);
+	assert_string_equal(ask(bench, "try", true), "ok");
+	recorder_press(&bench->recorder, lesson, 6000);
+	assert_memory_equal(ask(bench, "try", true), "error a lesson", 14);
 }
 
 static void a_message_too_long_is_refused_whole(void **state)
@@ -264,6 +344,11 @@ int main(void)
 			a_scheme_is_kept_only_if_it_is_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_message_too_long_is_refused_whole, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			presses_are_told_to_who_tries_them_until_that_is_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_trial_ends_with_who_hangs_up, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			nothing_is_tried_during_a_lesson_or_twice_at_a_time, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			who_goes_away_without_an_answer_does_no_harm, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
