@@ -348,12 +348,15 @@ MAN := app/cli/chalkbox.1 firmware/chalkboxd.8 app/base/chalkbox.conf.5 \
 	app/scheme/chalkbox-scheme.5 $(SERVER_MAN) app/sync/chalkbox-sync.8
 unitdir ?= $(prefix)/lib/systemd/system
 dispatcherdir ?= $(sysconfdir)/NetworkManager/dispatcher.d
+udevdir ?= $(prefix)/lib/udev/rules.d
 SIM_DIR := $(prefix)/lib/chalkbox
 
 # $(call put,MODE,FOLDER,FILES)
 put = install -d $(DESTDIR)$(2) && install -m $(1) $(3) $(DESTDIR)$(2)/
 put_unit = install -d $(DESTDIR)$(unitdir) && sed 's|@SBIN@|$(prefix)/sbin|' systemd/$(1).in \
 	> $(DESTDIR)$(unitdir)/$(1)
+# what an administrator edits is not overwritten
+put_once = test -e $(DESTDIR)$(1) || install -D -m 644 $(2) $(DESTDIR)$(1)
 put_manuals = for page in $(1); do \
 		install -D -m 644 $$page $(DESTDIR)$(prefix)/share/man/man$${page\#\#*.}/$${page\#\#*/}; \
 	done
@@ -370,15 +373,16 @@ install-box: $(addprefix $(B)/,chalkbox chalkboxd chalkbox-sync)
 	$(call put,644,$(unitdir),systemd/chalkbox-sync.timer)
 	install -D -m 755 systemd/chalkbox-sync.dispatcher $(DESTDIR)$(dispatcherdir)/90-chalkbox-sync
 	install -D -m 644 systemd/chalkbox.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/chalkbox.conf
+	install -D -m 644 board/chalkbox.rules $(DESTDIR)$(udevdir)/60-chalkbox.rules
 	install -D -m 644 systemd/chalkbox.tmpfiles $(DESTDIR)$(prefix)/lib/tmpfiles.d/chalkbox.conf
 	install -d $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf.d
-	test -e $(DESTDIR)$(sysconfdir)/chalkbox/chalkbox.conf || \
-		$(call put,644,$(sysconfdir)/chalkbox,app/base/chalkbox.conf)
+	$(call put_once,$(sysconfdir)/chalkbox/chalkbox.conf,app/base/chalkbox.conf)
 	$(call put_manuals,$(filter-out $(SERVER_MAN),$(MAN)))
 
 install-server: $(B)/chalkbox-server $(WEB_IF_NPM)
 	$(call put,755,$(prefix)/sbin,$(B)/chalkbox-server)
 	$(call put_unit,chalkbox-server.service)
+	$(call put_once,$(sysconfdir)/chalkbox/server,systemd/chalkbox-server.settings)
 	$(call put_manuals,$(SERVER_MAN))
 	@if [ -e build/web/ready ]; then \
 		find build/web -type f ! -name ready -printf '%P\n' | while read -r file; do \
