@@ -51,7 +51,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 # --- what the house is built of ---
 
-BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/wires.o app/base/file.o app/base/id.o app/base/iso.o
+BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/wires.o app/base/file.o app/base/id.o app/base/iso.o app/base/pin.o
 SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o app/scheme/site.o
 JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
 	app/journal/check.o app/journal/database.o app/journal/observing.o app/journal/journal.o app/journal/gone.o
@@ -235,7 +235,7 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 
 # --- the server: its people's side ---
 
-SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o grow.o guests.o observations.o \
+SERVER_PEOPLE := $(addprefix app/server/,access.o audio.o backoff.o guests.o invitations.o observations.o \
 	passwords.o people.o plans.o retention.o sessions.o site.o store_guests.o store_observations.o store_people.o \
 	store_plans.o store_site.o store_sounds.o timelines.o token.o turns.o wav.o)
 UNIT_TESTS += access backoff passwords
@@ -301,7 +301,7 @@ check-web: ## The pages in a real browser; pictures of them in build/screenshots
 
 SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o health.o \
 	http.o ndjson.o pages.o pairing.o request.o router.o schema.o serve.o store.o store_boxes.o \
-	store_entries.o store_uploads.o streams.o tls.o tus.o uploads.o)
+	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o)
 UNIT_TESTS += guard ndjson tus store
 FUZZERS += entries tusmeta
 SANITIZED_TESTS += tests/system/test_server_box.py tests/system/test_server_people.py

@@ -1,8 +1,9 @@
 /*
  * An observation belongs to its teacher; the coach who made it sees it; nobody
- * else does unless the teacher lets them, and administrators never. So what concerns an observation hangs on
- * the relation to it, never on the role alone, and a person without one is told
- * what a person is told who guesses: there is no such thing.
+ * else does unless the teacher lets them, and nobody ever as an administrator. So
+ * what concerns an observation hangs on the relation to it, never on the role alone,
+ * and a person without one is told what a person is told who guesses: there is no
+ * such thing.
  */
 #include "app/server/access.h"
 
@@ -27,6 +28,7 @@ static const unsigned char table[DEEDS_END] = {
 
 	[DEED_SEE_SESSION] = SIGNED_IN,
 	[DEED_SIGN_OUT] = SIGNED_IN,
+	[DEED_CHANGE_PASSWORD] = SIGNED_IN, /* their own */
 	[DEED_CHECK_SCHEME] = SIGNED_IN,
 	[DEED_LIST_OBSERVATIONS] = SIGNED_IN, /* those they have a relation to */
 
@@ -38,6 +40,7 @@ static const unsigned char table[DEEDS_END] = {
 	[DEED_INVITE_COACH] = ADMINISTRATOR,
 	[DEED_INVITE_TEACHER] = ADMINISTRATOR | COACH,
 	[DEED_REVOKE_PERSON] = ADMINISTRATOR,
+	[DEED_GIVE_ROLES] = ADMINISTRATOR,
 
 	[DEED_LIST_BOXES] = ADMINISTRATOR,
 	[DEED_LIST_OWN_BOXES] = ADMINISTRATOR | COACH,
@@ -59,51 +62,59 @@ static const unsigned char table[DEEDS_END] = {
 };
 
 /* A relation counts only for the role it belongs to. */
-static unsigned int standing(enum role role, enum relation relation)
+static unsigned int standing(unsigned int roles, unsigned int relations)
 {
-	unsigned int guest = relation == RELATION_GUEST ? ITS_GUEST : 0;
+	unsigned int standing = ANYBODY;
 
-	switch (role) {
-	case ROLE_ADMINISTRATOR:
-		return ANYBODY | ADMINISTRATOR;
-	case ROLE_COACH:
-		return ANYBODY | COACH | guest | (relation == RELATION_COACH ? ITS_COACH : 0);
-	case ROLE_TEACHER:
-		return ANYBODY | TEACHER | guest | (relation == RELATION_TEACHER ? ITS_TEACHER : 0);
-	default:
-		return ANYBODY;
+	if (roles & ROLE_ADMINISTRATOR) {
+		standing |= ADMINISTRATOR;
 	}
+	if (roles & ROLE_COACH) {
+		standing |= COACH | (relations & RELATION_COACH ? ITS_COACH : 0);
+	}
+	if (roles & ROLE_TEACHER) {
+		standing |= TEACHER | (relations & RELATION_TEACHER ? ITS_TEACHER : 0);
+	}
+	if (roles & (ROLE_COACH | ROLE_TEACHER)) {
+		standing |= relations & RELATION_GUEST ? ITS_GUEST : 0;
+	}
+	return standing;
 }
 
-enum verdict access_decide(enum role role, enum relation relation, enum deed deed)
+enum verdict access_decide(unsigned int roles, unsigned int relations, enum deed deed)
 {
 	unsigned int rule = (unsigned int)deed < DEEDS_END ? table[deed] : HIDDEN;
 
-	if (rule & standing(role, relation)) {
+	if ((roles & ~ROLES_ALL) || (relations & ~RELATIONS_ALL)) {
+		roles = ROLE_NONE;
+	}
+	if (rule & standing(roles, relations)) {
 		return VERDICT_ALLOWED;
 	}
-	if (role <= ROLE_NONE || role >= ROLES_END) {
+	if (roles == ROLE_NONE) {
 		return VERDICT_SIGN_IN;
 	}
 	return rule & HIDDEN ? VERDICT_HIDDEN : VERDICT_REFUSED;
 }
 
-static const char *const names[ROLES_END] = {
-	[ROLE_NONE] = "nobody",
-	[ROLE_ADMINISTRATOR] = "administrator",
-	[ROLE_COACH] = "coach",
-	[ROLE_TEACHER] = "teacher",
-};
-
 const char *role_name(enum role role)
 {
-	return names[role > ROLE_NONE && role < ROLES_END ? role : ROLE_NONE];
+	switch (role) {
+	case ROLE_ADMINISTRATOR:
+		return "administrator";
+	case ROLE_COACH:
+		return "coach";
+	case ROLE_TEACHER:
+		return "teacher";
+	default:
+		return NULL;
+	}
 }
 
 enum role role_of(const char *name)
 {
-	for (enum role role = ROLE_ADMINISTRATOR; role < ROLES_END; role++) {
-		if (strcmp(name, names[role]) == 0) {
+	for (enum role role = ROLE_ADMINISTRATOR; role < ROLES_ALL; role <<= 1) {
+		if (strcmp(name, role_name(role)) == 0) {
 			return role;
 		}
 	}

@@ -47,7 +47,7 @@ static json_t *box_json(const struct box_row *box)
 
 static int list_boxes(struct request *request, struct error *error)
 {
-	bool all = access_allowed(request->role, RELATION_NONE, DEED_LIST_BOXES);
+	bool all = access_allowed(request->roles, RELATION_NONE, DEED_LIST_BOXES);
 	struct box_row *list;
 	json_t *json;
 	size_t n, i;
@@ -80,7 +80,8 @@ static int coach_ok(struct request *request, const char *id, struct error *error
 	if (r < 0) {
 		return r;
 	}
-	if (r == 0 && person.role != ROLE_TEACHER && person.revoked_ns == 0) {
+	if (r == 0 && (person.roles & (ROLE_ADMINISTRATOR | ROLE_COACH)) &&
+		person.revoked_ns == 0) {
 		return 0;
 	}
 	(void)people_wrong(request, "coach", "there is no such coach");
@@ -102,6 +103,7 @@ static int whose(struct request *request, const char *coach, struct error *error
 static int pair_box(struct request *request, struct error *error)
 {
 	char code[PAIRING_CODE_CHARS], hash[TOKEN_CHARS], until[ISO_CHARS];
+	const char *pin = request->server->pin;
 	int64_t now_ns = server_now_ns(), expires_ns = now_ns + PAIRING_S * NS_PER_S;
 	const char *coach;
 	json_t *json;
@@ -123,7 +125,8 @@ static int pair_box(struct request *request, struct error *error)
 		return r < 0 ? r : 0;
 	}
 	return answer_json(request, 201,
-		json_pack("{ss ss}", "code", code, "expires", iso_utc(expires_ns, until)));
+		json_pack("{ss ss so}", "code", code, "expires", iso_utc(expires_ns, until), "pin",
+			pin[0] ? json_string(pin) : json_null()));
 }
 
 /* Whether the asker may make that change; answers if not. 0, 1 or -errno. */

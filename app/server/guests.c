@@ -10,10 +10,16 @@
 
 static json_t *guest_json(const struct guest *guest)
 {
+	json_t *json = people_json(guest->person, guest->name, guest->roles);
 	char since[ISO_CHARS];
 
-	return json_pack("{s:s, s:s, s:s, s:s}", "id", guest->person, "name", guest->name, "role",
-		role_name(guest->role), "since", iso_utc(guest->since_ns, since));
+	if (json &&
+		json_object_set_new(json, "since", json_string(iso_utc(guest->since_ns, since))) <
+			0) {
+		json_decref(json);
+		json = NULL;
+	}
+	return json;
 }
 
 static int list_guests(struct request *request, struct error *error)

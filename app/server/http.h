@@ -49,7 +49,7 @@ struct request {
 	int64_t heard_ns;                  /* when the box was heard of before */
 	char person[ID_CHARS];
 	char person_name[128];
-	enum role role;
+	unsigned int roles;
 	char session[65];                  /* the key of the session in the store */
 	void *stream;                      /* the handler's own, between the calls of a stream */
 	struct http_exchange *exchange;

@@ -12,22 +12,21 @@
 
 #define JSON_MOST 4096
 
-static enum relation relation_to(
+static unsigned int relations_to(
 	const struct observation *observation, const struct request *request)
 {
 	if (*request->person == '\0') {
 		return RELATION_NONE;
 	}
-	return strcmp(observation->coach, request->person) == 0      ? RELATION_COACH
-		: strcmp(observation->teacher, request->person) == 0 ? RELATION_TEACHER
-		: observation->guest                                 ? RELATION_GUEST
-								     : RELATION_NONE;
+	return (strcmp(observation->coach, request->person) == 0 ? RELATION_COACH : 0) |
+		(strcmp(observation->teacher, request->person) == 0 ? RELATION_TEACHER : 0) |
+		(observation->guest ? RELATION_GUEST : 0);
 }
 
 int observation_for(struct request *request, enum deed deed, struct observation *ret_observation,
 	struct error *error)
 {
-	enum relation relation = RELATION_NONE;
+	unsigned int relations = RELATION_NONE;
 	int r;
 
 	r = store_observation_get(
@@ -36,10 +35,10 @@ int observation_for(struct request *request, enum deed deed, struct observation 
 		return r;
 	}
 	if (r == 0) {
-		relation = relation_to(ret_observation, request);
+		relations = relations_to(ret_observation, request);
 	}
 	/* what there is not and what is not theirs goes the same way */
-	return people_may(request, relation, deed) ? 0 : 1;
+	return people_may(request, relations, deed) ? 0 : 1;
 }
 
 static json_t *person_or_null(const char *id, const char *name)
@@ -155,7 +154,7 @@ static int list(struct request *request, struct error *error)
 
 		item->observation = &found[i];
 		if (!access_allowed(
-			    request->role, relation_to(&found[i], request), DEED_SEE_TIMELINE)) {
+			    request->roles, relations_to(&found[i], request), DEED_SEE_TIMELINE)) {
 			continue;
 		}
 		r = timelines_summary(
@@ -264,8 +263,8 @@ static json_t *look_json(const struct look *look)
 {
 	char at[ISO_CHARS], until[ISO_CHARS];
 
-	return json_pack("{s:{s:s, s:s, s:s}, s:s, s:o, s:s, s:s}", "person", "id", look->person,
-		"name", look->name, "role", role_name(look->role), "what", look->what, "seq",
+	return json_pack("{s:o, s:s, s:o, s:s, s:s}", "person",
+		people_json(look->person, look->name, look->roles), "what", look->what, "seq",
 		look->seq > 0 ? json_integer(look->seq) : json_null(), "at",
 		iso_utc(look->at_ns, at), "until", iso_utc(look->until_ns, until));
 }

@@ -110,11 +110,17 @@
 /* What a box said last of its health: a JSON object, '' until it did. */
 #define HEALTH "ALTER TABLE box ADD COLUMN health TEXT NOT NULL DEFAULT '';"
 
+/* A person may have several roles: the numbers of each become bits. */
+#define ROLES \
+	"ALTER TABLE person RENAME COLUMN role TO roles;" \
+	"UPDATE person SET roles = 4 WHERE roles = 3;"
+
 /* clang-format on */
 
 const char *const schema_steps[] = {
 	BOXES OBSERVATIONS PEOPLE,
 	HEALTH,
+	ROLES,
 };
 
 const int schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);

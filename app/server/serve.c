@@ -44,12 +44,12 @@ struct serve {
 	int64_t ticks;
 	char host[HOST_CHARS], url[URL_CHARS];
 	char key[FILE_PATH_CHARS], cert[FILE_PATH_CHARS];
-	char pin[TLS_PIN_CHARS];
+	char pin[PIN_CHARS], pin_short[PIN_SHORT_CHARS];
 };
 
 static const struct route *const tables[] = {pair_routes, box_routes, entry_routes, upload_routes,
-	boxes_routes, session_routes, people_routes, observation_routes, guest_routes, plan_routes,
-	audio_routes, site_routes, NULL};
+	boxes_routes, session_routes, invitation_routes, people_routes, observation_routes,
+	guest_routes, plan_routes, audio_routes, site_routes, NULL};
 
 int64_t server_now_ns(void)
 {
@@ -150,6 +150,16 @@ static void name_host(struct serve *serve, const char *listen_at)
 	}
 }
 
+static int read_pin(struct serve *serve, struct error *error)
+{
+	int r = tls_pin(serve->settings.cert, serve->pin, error);
+
+	if (r == 0) {
+		pin_short(serve->pin, serve->pin_short);
+	}
+	return r;
+}
+
 static int open_tls(struct serve *serve, const struct serve_options *options, struct error *error)
 {
 	const char *host = serve->host;
@@ -162,7 +172,7 @@ static int open_tls(struct serve *serve, const struct serve_options *options, st
 	if (options->key) {
 		serve->settings.key = options->key;
 		serve->settings.cert = options->cert;
-		return tls_pin(options->cert, serve->pin, error);
+		return read_pin(serve, error);
 	}
 	if (host[0] == '[') { /* a certificate names an address without brackets */
 		(void)snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(host + 1, "]"), host + 1);
@@ -172,7 +182,7 @@ static int open_tls(struct serve *serve, const struct serve_options *options, st
 	if (r == 0) {
 		serve->settings.key = serve->key;
 		serve->settings.cert = serve->cert;
-		r = tls_pin(serve->cert, serve->pin, error);
+		r = read_pin(serve, error);
 	}
 	return r;
 }
@@ -219,6 +229,7 @@ static void settle(struct serve *serve, const struct serve_options *options)
 		.data_dir = options->data_dir,
 		.static_dir = options->static_dir,
 		.url = serve->url,
+		.pin = serve->pin_short,
 		.upload_ns = options->upload_s * NS_PER_S,
 	};
 	serve->router = (struct router){
@@ -321,7 +332,8 @@ static int show(struct serve *serve, struct error *error)
 	printf("chalkbox-server %s: \"%s\" at %s\n", CHALKBOX_VERSION, serve->server.name,
 		serve->url);
 	if (serve->pin[0]) {
-		printf("Boxes pin its key: %s\n", serve->pin);
+		printf("Boxes pin its key: %s, which they show as %s\n", serve->pin,
+			serve->pin_short);
 	}
 	if (show_link(serve, error) < 0) {
 		return -EIO;

@@ -15,6 +15,7 @@ struct server {
 	const char *data_dir;
 	const char *static_dir; /* the pages; NULL for none */
 	const char *url;        /* how people reach it, for links: "https://host:8443" */
+	const char *pin;        /* its key's short form, as boxes show it; "" without TLS */
 	struct store *store;
 	struct blobs *blobs;
 	struct uploads *uploads;   /* those that are coming in now */

@@ -21,7 +21,7 @@
 #define IDLE_S (2 * 3600)
 #define SEEN_EVERY_S 60
 #define PURPOSE "anti-forgery"
-#define NAME_JSON_MOST 2048
+#define JSON_MOST 2048
 
 /* --- who asks --- */
 
@@ -105,7 +105,7 @@ int sessions_check(struct request *request, struct error *error)
 			return r;
 		}
 	}
-	request->role = person.role;
+	request->roles = person.roles;
 	memcpy(request->person, person.id, sizeof(request->person));
 	memcpy(request->person_name, person.name, sizeof(request->person_name));
 	memcpy(request->session, hash, sizeof(hash));
@@ -122,13 +122,13 @@ void session_start_init(struct session_start *start, int64_t now_ns)
 	start->key.expires_ns = now_ns + SESSION_S * NS_PER_S;
 }
 
-static json_t *session_json(const char *id, const char *name, enum role role, const char *secret)
+static json_t *session_json(
+	const char *id, const char *name, unsigned int roles, const char *secret)
 {
 	char token[TOKEN_CHARS];
 
 	token_derive(secret, PURPOSE, token);
-	return json_pack("{s:{s:s, s:s, s:s}, s:s}", "person", "id", id, "name", name, "role",
-		role_name(role), "token", token);
+	return json_pack("{s:o, s:s}", "person", people_json(id, name, roles), "token", token);
 }
 
 int session_answer(struct request *request, int status, const struct session_start *start,
@@ -138,7 +138,7 @@ int session_answer(struct request *request, int status, const struct session_sta
 		COOKIE "=%s; Path=/; Max-Age=%d; Secure; HttpOnly; SameSite=Strict", start->secret,
 		SESSION_S);
 	return answer_json(request, status,
-		session_json(person->id, person->name, person->role, start->secret));
+		session_json(person->id, person->name, person->roles, start->secret));
 }
 
 /* The peer as back-off counts it: of IPv6 the /64 that one household has. */
@@ -159,7 +159,10 @@ struct attempt {
 	char account[PERSON_NAME_CHARS + 8], address[HTTP_PEER_CHARS + 8];
 };
 
-/* Counts the attempt; answers 429 and returns false when there were too many. */
+/*
+ * Counts the attempt by its account and its address; answers 429 and returns false
+ * when there were too many.
+ */
 static bool may_try(struct request *request, const char *name, struct attempt *attempt)
 {
 	static const struct backoff_rule per_account = {
@@ -190,14 +193,46 @@ static bool may_try(struct request *request, const char *name, struct attempt *a
 	return false;
 }
 
-static int sign_in(struct request *request, struct error *error)
+/*
+ * Who has that name and password, and the password's hash. 0; 1 when it has been
+ * answered, because they do not fit together or were tried too often; or -errno.
+ */
+static int who_is(struct request *request, const char *name, const char *password,
+	struct person *ret_person, char ret_hash[static PASSWORD_HASH_CHARS], struct error *error)
 {
 	struct server *server = request->server;
-	char hash[PASSWORD_HASH_CHARS] = "";
-	struct session_start start;
 	struct attempt attempt;
-	struct person person;
 	bool match = false;
+	int r;
+
+	if (!may_try(request, name, &attempt)) {
+		return 1;
+	}
+	ret_hash[0] = '\0';
+	r = store_person_by_name(server->store, name, ret_person, ret_hash, error);
+	if (r >= 0) {
+		r = passwords_match(server->people->passwords, ret_hash, password, &match);
+	}
+	if (r < 0) {
+		backoff_forgive(server->people->backoff, attempt.account, false);
+		backoff_forgive(server->people->backoff, attempt.address, false);
+		return r == -EBUSY ? (people_busy(request), 1) : r;
+	}
+	if (!match) {
+		(void)answer_error(request, 403, "wrong",
+			"Name and password do not fit together. Check both and try again.");
+		return 1;
+	}
+	backoff_forgive(server->people->backoff, attempt.account, true);
+	backoff_forgive(server->people->backoff, attempt.address, false);
+	return 0;
+}
+
+static int sign_in(struct request *request, struct error *error)
+{
+	char hash[PASSWORD_HASH_CHARS];
+	struct session_start start;
+	struct person person;
 	const char *name;
 	json_t *json;
 	int r;
@@ -209,30 +244,45 @@ static int sign_in(struct request *request, struct error *error)
 	if (strlen(name) >= PERSON_NAME_CHARS) {
 		name = "";
 	}
-	if (!may_try(request, name, &attempt)) {
-		json_decref(json);
+	r = who_is(request, name, json_text(json, "password"), &person, hash, error);
+	json_decref(json);
+	if (r != 0) {
+		return r < 0 ? r : 0;
+	}
+	session_start_init(&start, server_now_ns());
+	r = store_session_add(
+		request->server->store, &start.key, person.id, server_now_ns(), error);
+	return r < 0 ? r : session_answer(request, 200, &start, &person);
+}
+
+/* A password that somebody else may know opens nothing any more, anywhere. */
+static int change_password(struct request *request, struct error *error)
+{
+	char old_hash[PASSWORD_HASH_CHARS], new_hash[PASSWORD_HASH_CHARS];
+	struct session_start start;
+	struct person person;
+	json_t *json;
+	int r;
+
+	if (!people_may(request, RELATION_NONE, DEED_CHANGE_PASSWORD) ||
+		request_json(request, &json) != 0) {
 		return 0;
 	}
-	r = store_person_by_name(server->store, name, &person, hash, error);
-	if (r >= 0) {
-		r = passwords_match(
-			server->people->passwords, hash, json_text(json, "password"), &match);
+	r = who_is(request, request->person_name, json_text(json, "old"), &person, old_hash, error);
+	if (r == 0) {
+		r = people_new_password(request, json_text(json, "new"), new_hash, error);
 	}
 	json_decref(json);
-	if (r < 0) {
-		backoff_forgive(server->people->backoff, attempt.account, false);
-		backoff_forgive(server->people->backoff, attempt.address, false);
-		return r == -EBUSY ? people_busy(request) : r;
+	if (r != 0) {
+		return r < 0 ? r : 0;
 	}
-	if (!match) {
-		return answer_error(request, 403, "wrong",
-			"Name and password do not fit together. Check both and try again.");
-	}
-	backoff_forgive(server->people->backoff, attempt.account, true);
-	backoff_forgive(server->people->backoff, attempt.address, false);
 	session_start_init(&start, server_now_ns());
-	r = store_session_add(server->store, &start.key, person.id, server_now_ns(), error);
-	return r < 0 ? r : session_answer(request, 200, &start, &person);
+	r = store_password_change(request->server->store, &person, old_hash, new_hash, &start.key,
+		server_now_ns(), error);
+	if (r != 0) {
+		return r < 0 ? r : sign_in_first(request);
+	}
+	return session_answer(request, 200, &start, &person);
 }
 
 static int see_session(struct request *request, struct error *error)
@@ -243,7 +293,7 @@ static int see_session(struct request *request, struct error *error)
 		return sign_in_first(request);
 	}
 	return answer_json(request, 200,
-		session_json(request->person, request->person_name, request->role, secret));
+		session_json(request->person, request->person_name, request->roles, secret));
 }
 
 static int sign_out(struct request *request, struct error *error)
@@ -259,8 +309,9 @@ static int sign_out(struct request *request, struct error *error)
 }
 
 const struct route session_routes[] = {
-	{HTTP_POST, "session", WHO_ANYBODY, NAME_JSON_MOST, .handle = sign_in},
+	{HTTP_POST, "session", WHO_ANYBODY, JSON_MOST, .handle = sign_in},
 	{HTTP_GET, "session", WHO_PERSON, 0, .handle = see_session},
 	{HTTP_DELETE, "session", WHO_PERSON, 0, .handle = sign_out},
+	{HTTP_PUT, "password", WHO_PERSON, JSON_MOST, .handle = change_password},
 	{0},
 };

@@ -10,6 +10,8 @@
 
 #include "app/base/error.h"
 
+#define STORE_E_NONE 1 /* there is no such thing, or not any more */
+
 struct store;
 
 /*

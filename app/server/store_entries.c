@@ -301,50 +301,9 @@ int store_entries_add(struct store *store, struct entry_batch *batch, struct err
 
 struct span {
 	const char *journal;
-	int64_t from_seq, to_seq;
-	struct entries *entries;
 	int64_t *seqs;
 	size_t room, n;
 };
-
-static int read_span(struct store_db *db, void *arg, struct error *error)
-{
-	struct span *span = arg;
-	struct entry entry;
-	sqlite3_stmt *stmt;
-	int r;
-
-	r = sql_begin(db, &stmt, error,
-		"SELECT " COLUMNS " FROM entry WHERE journal = $1 AND seq BETWEEN $2 AND $3"
-		" ORDER BY seq",
-		"tii", span->journal, span->from_seq, span->to_seq);
-	if (r < 0) {
-		return r;
-	}
-	while ((r = sql_next(db, stmt, error)) > 0) {
-		r = row(stmt, &entry);
-		if (r == 0) {
-			r = entries_add(span->entries, &entry);
-		}
-		if (r < 0) {
-			(void)error_set(error, r, "out of memory");
-			break;
-		}
-	}
-	sql_done(stmt);
-	return r;
-}
-
-int store_entries_read(struct store *store, const char *journal, int64_t from_seq, int64_t to_seq,
-	struct entries *entries, struct error *error)
-{
-	struct span span = {.journal = journal,
-		.from_seq = from_seq,
-		.to_seq = to_seq ? to_seq : INT64_MAX,
-		.entries = entries};
-
-	return store_read(store, read_span, &span, error);
-}
 
 /* Runs a query for seqs, with the journal as $1 and the room as $2. */
 static int list_seqs(struct store_db *db, struct span *span, const char *sql, struct error *error)

@@ -47,13 +47,6 @@ int store_entries_add(
 	struct store *store, struct entry_batch *batch, struct error *error) MUST_CHECK;
 
 /*
- * Adds the entries from_seq to to_seq (0: the last) of a journal to the list, in
- * order. 0 or -errno.
- */
-int store_entries_read(struct store *store, const char *journal, int64_t from_seq, int64_t to_seq,
-	struct entries *entries, struct error *error) MUST_CHECK;
-
-/*
  * The snippets of a journal whose sound is neither kept nor withdrawn, lowest
  * first, @room at most. 0 or -errno.
  */

@@ -1,22 +1,20 @@
 #include "app/server/store_guests.h"
 
-#include "app/server/grow.h"
 #include "app/server/store_sql.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 struct query {
 	const char *observation, *person, *name;
 	int64_t now_ns;
-	struct guest *list;
-	size_t n, room;
+	struct guest *guest;
+	struct sql_list list;
 };
 
-static void guest_row(sqlite3_stmt *stmt, struct guest *guest)
+static void guest_row(sqlite3_stmt *stmt, void *item)
 {
+	struct guest *guest = item;
+
 	*guest = (struct guest){
-		.role = (enum role)sqlite3_column_int(stmt, 2),
+		.roles = (unsigned int)sqlite3_column_int(stmt, 2),
 		.since_ns = sqlite3_column_int64(stmt, 3),
 	};
 	sql_text(stmt, 0, guest->person, sizeof(guest->person));
@@ -30,18 +28,10 @@ static int find(struct store_db *db, const struct query *query, struct error *er
 	int r;
 
 	r = sql_begin(db, &stmt, error,
-		"SELECT id, name, role, $1 FROM person WHERE lower(name) = lower($2) "
-		"AND role IN ($3, $4) AND revoked_ns = 0",
-		"itii", query->now_ns, query->name, (int64_t)ROLE_COACH, (int64_t)ROLE_TEACHER);
-	if (r < 0) {
-		return r;
-	}
-	r = sql_next(db, stmt, error);
-	if (r == 1) {
-		guest_row(stmt, query->list);
-	}
-	sql_done(stmt);
-	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
+		"SELECT id, name, roles, $1 FROM person WHERE lower(name) = lower($2) "
+		"AND (roles & $3) <> 0 AND revoked_ns = 0",
+		"iti", query->now_ns, query->name, (int64_t)(ROLE_COACH | ROLE_TEACHER));
+	return r < 0 ? r : sql_one(db, stmt, guest_row, query->guest, error);
 }
 
 static int has_room(struct store_db *db, const struct query *query, struct error *error)
@@ -52,14 +42,9 @@ static int has_room(struct store_db *db, const struct query *query, struct error
 
 	r = sql_begin(db, &stmt, error, "SELECT count(*) FROM guest WHERE observation = $1", "t",
 		query->observation);
-	if (r < 0) {
-		return r;
+	if (r == 0) {
+		r = sql_count(db, stmt, &n, error);
 	}
-	r = sql_next(db, stmt, error);
-	if (r == 1) {
-		n = sqlite3_column_int64(stmt, 0);
-	}
-	sql_done(stmt);
 	return r < 0 ? r : n < GUESTS_MOST ? 0 : STORE_E_TAKEN;
 }
 
@@ -75,14 +60,14 @@ static int add(struct store_db *db, void *arg, struct error *error)
 		      : sql_do(db, NULL, error,
 				"INSERT INTO guest(observation, person, since_ns) "
 				"VALUES($1, $2, $3) ON CONFLICT DO NOTHING",
-				"tti", query->observation, query->list->person, query->now_ns);
+				"tti", query->observation, query->guest->person, query->now_ns);
 }
 
 int store_guest_add(struct store *store, const char *observation, const char *name, int64_t now_ns,
 	struct guest *ret_guest, struct error *error)
 {
 	struct query query = {
-		.observation = observation, .name = name, .now_ns = now_ns, .list = ret_guest};
+		.observation = observation, .name = name, .now_ns = now_ns, .guest = ret_guest};
 
 	return store_write(store, add, &query, error);
 }
@@ -113,21 +98,10 @@ static int list(struct store_db *db, void *arg, struct error *error)
 	int r;
 
 	r = sql_begin(db, &stmt, error,
-		"SELECT p.id, p.name, p.role, g.since_ns FROM guest g JOIN person p ON p.id = "
+		"SELECT p.id, p.name, p.roles, g.since_ns FROM guest g JOIN person p ON p.id = "
 		"g.person WHERE g.observation = $1 ORDER BY lower(p.name), p.name",
 		"t", query->observation);
-	if (r < 0) {
-		return r;
-	}
-	while ((r = sql_next(db, stmt, error)) == 1) {
-		r = grow(&query->list, query->n, &query->room, sizeof(*query->list));
-		if (r < 0) {
-			break;
-		}
-		guest_row(stmt, &query->list[query->n++]);
-	}
-	sql_done(stmt);
-	return r;
+	return r < 0 ? r : sql_all(db, stmt, guest_row, sizeof(struct guest), &query->list, error);
 }
 
 int store_guests_of(struct store *store, const char *observation, struct guest **ret_list,
@@ -136,11 +110,9 @@ int store_guests_of(struct store *store, const char *observation, struct guest *
 	struct query query = {.observation = observation};
 	int r = store_read(store, list, &query, error);
 
-	if (r != 0) {
-		free(query.list);
-		return r;
+	if (r == 0) {
+		*ret_list = query.list.items;
+		*ret_n = query.list.n;
 	}
-	*ret_list = query.list;
-	*ret_n = query.n;
-	return 0;
+	return r;
 }

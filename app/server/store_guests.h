@@ -11,7 +11,7 @@
 
 struct guest {
 	char person[ID_CHARS], name[PERSON_NAME_CHARS];
-	enum role role;
+	unsigned int roles;
 	int64_t since_ns;
 };
 

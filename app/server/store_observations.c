@@ -1,6 +1,5 @@
 #include "app/server/store_observations.h"
 
-#include "app/server/grow.h"
 #include "app/server/store_sql.h"
 
 #include <errno.h>
@@ -15,8 +14,10 @@
 	"LEFT JOIN person c ON c.id = o.coach LEFT JOIN person t ON t.id = o.teacher "             \
 	"LEFT JOIN box b ON b.id = o.box "
 
-static void observation_row(sqlite3_stmt *stmt, struct observation *o)
+static void observation_row(sqlite3_stmt *stmt, void *item)
 {
+	struct observation *o = item;
+
 	*o = (struct observation){
 		.seq = sqlite3_column_int64(stmt, 2),
 		.kept = sqlite3_column_int64(stmt, 3),
@@ -35,8 +36,10 @@ static void observation_row(sqlite3_stmt *stmt, struct observation *o)
 struct query {
 	const char *key, *person, *journal;
 	int64_t seq, after_seq;
-	void *list; /* what was found, of the kind that was asked for */
-	size_t n, room, bytes;
+	struct observation *observation;
+	struct entries *entries;
+	size_t bytes;
+	struct sql_list list;
 };
 
 /* --- finding --- */
@@ -49,21 +52,13 @@ static int get(struct store_db *db, void *arg, struct error *error)
 
 	r = sql_begin(db, &stmt, error, "SELECT " OBSERVATION "WHERE o.id = $2", "tt",
 		query->person, query->key);
-	if (r < 0) {
-		return r;
-	}
-	r = sql_next(db, stmt, error);
-	if (r == 1) {
-		observation_row(stmt, query->list);
-	}
-	sql_done(stmt);
-	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
+	return r < 0 ? r : sql_one(db, stmt, observation_row, query->observation, error);
 }
 
 int store_observation_get(struct store *store, const char *id, const char *person,
 	struct observation *ret_observation, struct error *error)
 {
-	struct query query = {.key = id, .person = person, .list = ret_observation};
+	struct query query = {.key = id, .person = person, .observation = ret_observation};
 
 	return store_read(store, get, &query, error);
 }
@@ -71,7 +66,6 @@ int store_observation_get(struct store *store, const char *id, const char *perso
 static int list(struct store_db *db, void *arg, struct error *error)
 {
 	struct query *query = arg;
-	struct observation *list = NULL;
 	sqlite3_stmt *stmt;
 	int r;
 
@@ -79,43 +73,20 @@ static int list(struct store_db *db, void *arg, struct error *error)
 		"SELECT " OBSERVATION "WHERE o.coach = $1 OR o.teacher = $1 OR o.id IN "
 		"(SELECT observation FROM guest WHERE person = $1)",
 		"t", query->person);
-	if (r < 0) {
-		return r;
-	}
-	while ((r = sql_next(db, stmt, error)) == 1) {
-		r = grow(&list, query->n, &query->room, sizeof(*list));
-		query->list = list;
-		if (r < 0) {
-			break;
-		}
-		observation_row(stmt, &list[query->n++]);
-	}
-	sql_done(stmt);
-	return r;
-}
-
-/* Runs a query that makes a list. 0 with the list, or -errno. */
-static int read_list(struct store *store, store_job *job, struct query *query, size_t *ret_n,
-	struct error *error)
-{
-	int r = store_read(store, job, query, error);
-
-	if (r != 0) {
-		free(query->list);
-		return r;
-	}
-	*ret_n = query->n;
-	return 0;
+	return r < 0 ? r
+		     : sql_all(db, stmt, observation_row, sizeof(struct observation), &query->list,
+			       error);
 }
 
 int store_observations_of(struct store *store, const char *person, struct observation **ret_list,
 	size_t *ret_n, struct error *error)
 {
 	struct query query = {.person = person};
-	int r = read_list(store, list, &query, ret_n, error);
+	int r = store_read(store, list, &query, error);
 
 	if (r == 0) {
-		*ret_list = query.list;
+		*ret_list = query.list.items;
+		*ret_n = query.list.n;
 	}
 	return r;
 }
@@ -155,7 +126,7 @@ static int may_assign(struct store_db *db, const struct change *change,
 		return 0;
 	}
 	r = sql_begin(db, &stmt, error,
-		"SELECT 1 FROM person WHERE id = $1 AND role = $2 AND revoked_ns = 0", "ti",
+		"SELECT 1 FROM person WHERE id = $1 AND (roles & $2) <> 0 AND revoked_ns = 0", "ti",
 		change->teacher, (int64_t)ROLE_TEACHER);
 	if (r == 0) {
 		r = any(db, stmt, error);
@@ -167,7 +138,7 @@ static int change(struct store_db *db, void *arg, struct error *error)
 {
 	const struct change *change = arg;
 	struct observation observation;
-	struct query query = {.key = change->id, .person = "", .list = &observation};
+	struct query query = {.key = change->id, .person = "", .observation = &observation};
 	int r;
 
 	r = get(db, &query, error);
@@ -219,7 +190,7 @@ static int entry_row(sqlite3_stmt *stmt, struct query *query)
 			return -ENOMEM;
 		}
 	}
-	return entries_add(query->list, &entry);
+	return entries_add(query->entries, &entry);
 }
 
 /* As the index has it: what other entries than its own tell about an observation. */
@@ -259,7 +230,7 @@ int store_observation_entries(struct store *store, const struct observation *obs
 	struct entries *entries, struct error *error)
 {
 	struct query query = {
-		.journal = observation->journal, .seq = observation->seq, .list = entries};
+		.journal = observation->journal, .seq = observation->seq, .entries = entries};
 
 	return store_read(store, read_entries, &query, error);
 }
@@ -342,52 +313,44 @@ int store_look_add(struct store *store, const char *observation, const char *per
 	return r < 0 ? r : r == 1 ? 0 : store_write(store, look_add, &looking, error);
 }
 
+static void look_row(sqlite3_stmt *stmt, void *item)
+{
+	struct look *look = item;
+
+	*look = (struct look){
+		.roles = (unsigned int)sqlite3_column_int(stmt, 2),
+		.seq = sqlite3_column_int64(stmt, 4),
+		.at_ns = sqlite3_column_int64(stmt, 5),
+		.until_ns = sqlite3_column_int64(stmt, 6),
+	};
+	sql_text(stmt, 0, look->person, sizeof(look->person));
+	sql_text(stmt, 1, look->name, sizeof(look->name));
+	sql_text(stmt, 3, look->what, sizeof(look->what));
+}
+
 static int looks(struct store_db *db, void *arg, struct error *error)
 {
 	struct query *query = arg;
-	struct look *list = NULL;
 	sqlite3_stmt *stmt;
 	int r;
 
 	r = sql_begin(db, &stmt, error,
-		"SELECT l.person, coalesce(p.name, ''), coalesce(p.role, 0), l.what, l.seq, "
+		"SELECT l.person, coalesce(p.name, ''), coalesce(p.roles, 0), l.what, l.seq, "
 		"l.at_ns, l.until_ns FROM look l LEFT JOIN person p ON p.id = l.person "
 		"WHERE l.observation = $1 ORDER BY l.until_ns DESC, l.id LIMIT 1000",
 		"t", query->key);
-	if (r < 0) {
-		return r;
-	}
-	while ((r = sql_next(db, stmt, error)) == 1) {
-		struct look *look;
-
-		r = grow(&list, query->n, &query->room, sizeof(*list));
-		query->list = list;
-		if (r < 0) {
-			break;
-		}
-		look = &list[query->n++];
-		*look = (struct look){
-			.role = (enum role)sqlite3_column_int(stmt, 2),
-			.seq = sqlite3_column_int64(stmt, 4),
-			.at_ns = sqlite3_column_int64(stmt, 5),
-			.until_ns = sqlite3_column_int64(stmt, 6),
-		};
-		sql_text(stmt, 0, look->person, sizeof(look->person));
-		sql_text(stmt, 1, look->name, sizeof(look->name));
-		sql_text(stmt, 3, look->what, sizeof(look->what));
-	}
-	sql_done(stmt);
-	return r;
+	return r < 0 ? r : sql_all(db, stmt, look_row, sizeof(struct look), &query->list, error);
 }
 
 int store_looks_of(struct store *store, const char *observation, struct look **ret_list,
 	size_t *ret_n, struct error *error)
 {
 	struct query query = {.key = observation};
-	int r = read_list(store, looks, &query, ret_n, error);
+	int r = store_read(store, looks, &query, error);
 
 	if (r == 0) {
-		*ret_list = query.list;
+		*ret_list = query.list.items;
+		*ret_n = query.list.n;
 	}
 	return r;
 }

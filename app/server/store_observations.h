@@ -102,7 +102,7 @@ int store_sounds_drop(struct store *store, struct blobs *blobs, size_t *ret_n,
 
 struct look {
 	char person[ID_CHARS], name[PERSON_NAME_CHARS];
-	enum role role;
+	unsigned int roles;
 	char what[16]; /* "timeline", "audio" */
 	int64_t seq;   /* of the snippet; 0 for the timeline */
 	int64_t at_ns, until_ns;

@@ -1,50 +1,25 @@
 #include "app/server/store_people.h"
 
-#include "app/server/grow.h"
 #include "app/server/store_sql.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
 /* What every statement about people selects, in this order. */
-#define PERSON "p.id, p.name, p.role, p.password <> '', p.invited_ns, p.revoked_ns"
+#define PERSON                                                                                     \
+	"p.id, p.name, p.roles, p.password <> '', p.invited_ns, p.revoked_ns, p.invited_by = '' "  \
+	"AND p.password = ''"
 
-static void person_row(sqlite3_stmt *stmt, struct person *person)
+static void person_row(sqlite3_stmt *stmt, void *item)
 {
+	struct person *person = item;
+
 	*person = (struct person){
-		.role = (enum role)sqlite3_column_int(stmt, 2),
+		.roles = (unsigned int)sqlite3_column_int(stmt, 2),
 		.joined = sqlite3_column_int(stmt, 3) != 0,
 		.invited_ns = sqlite3_column_int64(stmt, 4),
 		.revoked_ns = sqlite3_column_int64(stmt, 5),
+		.first = sqlite3_column_int(stmt, 6) != 0,
 	};
 	sql_text(stmt, 0, person->id, sizeof(person->id));
 	sql_text(stmt, 1, person->name, sizeof(person->name));
-}
-
-/* The first row as a person: 0, STORE_E_NONE or -errno. Gives the statement back. */
-static int one_person(
-	struct store_db *db, sqlite3_stmt *stmt, struct person *person, struct error *error)
-{
-	int r = sql_next(db, stmt, error);
-
-	if (r == 1) {
-		person_row(stmt, person);
-	}
-	sql_done(stmt);
-	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
-}
-
-/* The first number of a statement, 0 without a row. */
-static int number(struct store_db *db, sqlite3_stmt *stmt, int64_t *ret_number, struct error *error)
-{
-	int r = sql_next(db, stmt, error);
-
-	if (r >= 0) {
-		*ret_number = r == 1 ? sqlite3_column_int64(stmt, 0) : 0;
-	}
-	sql_done(stmt);
-	return r < 0 ? r : 0;
 }
 
 /* --- people --- */
@@ -63,26 +38,35 @@ static int add_invitation(struct store_db *db, const char *person,
 		invitation->hash, person, invitation->expires_ns);
 }
 
+/* Whether the person may be called so. 0, STORE_E_TAKEN or -errno. */
+static int name_is_free(struct store_db *db, const struct person *person, struct error *error)
+{
+	int64_t taken = 0;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT count(*) FROM person WHERE lower(name) = lower($1) AND id <> $2", "tt",
+		person->name, person->id);
+	if (r == 0) {
+		r = sql_count(db, stmt, &taken, error);
+	}
+	return r < 0 ? r : taken > 0 ? STORE_E_TAKEN : 0;
+}
+
 static int add(struct store_db *db, void *arg, struct error *error)
 {
 	struct adding *adding = arg;
 	struct person *person = adding->person;
-	sqlite3_stmt *stmt;
-	int64_t taken = 0;
-	int r;
+	int r = name_is_free(db, person, error);
 
-	r = sql_begin(db, &stmt, error, "SELECT count(*) FROM person WHERE lower(name) = lower($1)",
-		"t", person->name);
-	if (r == 0) {
-		r = number(db, stmt, &taken, error);
-	}
-	if (r < 0 || taken > 0) {
-		return r < 0 ? r : STORE_E_TAKEN;
+	if (r != 0) {
+		return r;
 	}
 	r = sql_do(db, NULL, error,
-		"INSERT INTO person(id, name, role, invited_by, invited_ns) "
+		"INSERT INTO person(id, name, roles, invited_by, invited_ns) "
 		"VALUES($1, $2, $3, $4, $5)",
-		"ttiti", person->id, person->name, (int64_t)person->role, adding->invited_by,
+		"ttiti", person->id, person->name, (int64_t)person->roles, adding->invited_by,
 		person->invited_ns);
 	return r < 0 ? r : add_invitation(db, person->id, adding->invitation, error);
 }
@@ -98,8 +82,7 @@ int store_person_add(struct store *store, struct person *person, const char *inv
 
 struct listing {
 	bool teachers_only;
-	struct person *list;
-	size_t n, room;
+	struct sql_list list;
 };
 
 static int list(struct store_db *db, void *arg, struct error *error)
@@ -110,21 +93,11 @@ static int list(struct store_db *db, void *arg, struct error *error)
 
 	r = sql_begin(db, &stmt, error,
 		"SELECT " PERSON
-		" FROM person p WHERE $1 = 0 OR (p.role = $2 AND p.revoked_ns = 0) "
+		" FROM person p WHERE $1 = 0 OR ((p.roles & $2) <> 0 AND p.revoked_ns = 0) "
 		"ORDER BY lower(p.name), p.name",
 		"ii", (int64_t)listing->teachers_only, (int64_t)ROLE_TEACHER);
-	if (r < 0) {
-		return r;
-	}
-	while ((r = sql_next(db, stmt, error)) == 1) {
-		r = grow(&listing->list, listing->n, &listing->room, sizeof(*listing->list));
-		if (r < 0) {
-			break;
-		}
-		person_row(stmt, &listing->list[listing->n++]);
-	}
-	sql_done(stmt);
-	return r;
+	return r < 0 ? r
+		     : sql_all(db, stmt, person_row, sizeof(struct person), &listing->list, error);
 }
 
 int store_people_list(struct store *store, bool teachers_only, struct person **ret_list,
@@ -133,13 +106,11 @@ int store_people_list(struct store *store, bool teachers_only, struct person **r
 	struct listing listing = {.teachers_only = teachers_only};
 	int r = store_read(store, list, &listing, error);
 
-	if (r < 0) {
-		free(listing.list);
-		return r;
+	if (r == 0) {
+		*ret_list = listing.list.items;
+		*ret_n = listing.list.n;
 	}
-	*ret_list = listing.list;
-	*ret_n = listing.n;
-	return 0;
+	return r;
 }
 
 struct finding {
@@ -148,6 +119,7 @@ struct finding {
 	struct person *person;
 	char *password_hash;
 	int64_t seen_ns;
+	const struct person_change *change;
 };
 
 static int get(struct store_db *db, void *arg, struct error *error)
@@ -158,7 +130,7 @@ static int get(struct store_db *db, void *arg, struct error *error)
 
 	r = sql_begin(db, &stmt, error, "SELECT " PERSON " FROM person p WHERE p.id = $1", "t",
 		finding->key);
-	return r < 0 ? r : one_person(db, stmt, finding->person, error);
+	return r < 0 ? r : sql_one(db, stmt, person_row, finding->person, error);
 }
 
 int store_person_get(
@@ -185,7 +157,7 @@ static int by_name(struct store_db *db, void *arg, struct error *error)
 	r = sql_next(db, stmt, error);
 	if (r == 1) {
 		person_row(stmt, finding->person);
-		sql_text(stmt, 6, finding->password_hash, PASSWORD_HASH_CHARS);
+		sql_text(stmt, 7, finding->password_hash, PASSWORD_HASH_CHARS);
 	}
 	sql_done(stmt);
 	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
@@ -207,9 +179,9 @@ static int count_administrators(
 
 	r = sql_begin(db, &stmt, error,
 		"SELECT count(*) FROM person "
-		"WHERE role = $1 AND id <> $2 AND revoked_ns = 0 AND password <> ''",
+		"WHERE (roles & $1) <> 0 AND id <> $2 AND revoked_ns = 0 AND password <> ''",
 		"it", (int64_t)ROLE_ADMINISTRATOR, besides);
-	return r < 0 ? r : number(db, stmt, ret_n, error);
+	return r < 0 ? r : sql_count(db, stmt, ret_n, error);
 }
 
 static int has_administrator(struct store_db *db, void *arg, struct error *error)
@@ -240,33 +212,54 @@ static int end_keys(struct store_db *db, const char *person, struct error *error
 	return r;
 }
 
-static int revoke(struct store_db *db, void *arg, struct error *error)
+/* Whether nobody could let people in any more after that. 0, STORE_E_LAST or -errno. */
+static int last_one(struct store_db *db, const struct person *before,
+	const struct person_change *change, struct error *error)
 {
-	struct finding *finding = arg;
-	struct person person;
+	unsigned int after = change->roles ? change->roles : before->roles;
 	int64_t others;
 	int r;
 
-	finding->person = &person;
-	r = get(db, finding, error);
-	if (r == 0 && finding->now_ns > 0 && person.role == ROLE_ADMINISTRATOR) {
-		r = count_administrators(db, finding->key, &others, error);
-		if (r == 0 && others == 0) {
-			r = STORE_E_LAST;
-		}
+	if (!(before->roles & ROLE_ADMINISTRATOR) ||
+		((after & ROLE_ADMINISTRATOR) && !change->revoke)) {
+		return 0;
 	}
-	if (r == 0) {
-		r = sql_do(db, NULL, error, "UPDATE person SET revoked_ns = $1 WHERE id = $2", "it",
-			finding->now_ns, finding->key);
-	}
-	return r != 0 ? r : end_keys(db, finding->key, error);
+	r = count_administrators(db, before->id, &others, error);
+	return r < 0 ? r : others > 0 ? 0 : STORE_E_LAST;
 }
 
-int store_person_revoke(struct store *store, const char *id, int64_t now_ns, struct error *error)
+static int change(struct store_db *db, void *arg, struct error *error)
 {
-	struct finding finding = {.key = id, .now_ns = now_ns};
+	struct finding *finding = arg;
+	const struct person_change *change = finding->change;
+	struct person *person = finding->person;
+	int r = get(db, finding, error);
 
-	return store_write(store, revoke, &finding, error);
+	if (r == 0) {
+		r = last_one(db, person, change, error);
+	}
+	if (r == 0 && change->roles) {
+		person->roles = change->roles;
+		r = sql_do(db, NULL, error, "UPDATE person SET roles = $1 WHERE id = $2", "it",
+			(int64_t)person->roles, person->id);
+	}
+	if (r == 0 && (change->revoke || change->take_back)) {
+		person->revoked_ns = change->revoke ? change->now_ns : 0;
+		r = sql_do(db, NULL, error, "UPDATE person SET revoked_ns = $1 WHERE id = $2", "it",
+			person->revoked_ns, person->id);
+		if (r == 0) {
+			r = end_keys(db, person->id, error);
+		}
+	}
+	return r;
+}
+
+int store_person_change(struct store *store, const char *id, const struct person_change *what,
+	struct person *ret_person, struct error *error)
+{
+	struct finding finding = {.key = id, .change = what, .person = ret_person};
+
+	return store_write(store, change, &finding, error);
 }
 
 /* --- invitations --- */
@@ -313,7 +306,7 @@ static int invited(struct store_db *db, void *arg, struct error *error)
 		"SELECT " PERSON " FROM invitation i JOIN person p ON p.id = i.person "
 		"WHERE i.code = $1 AND i.expires_ns > $2 AND i.used_ns = 0 AND p.revoked_ns = 0",
 		"ti", finding->key, finding->now_ns);
-	return r < 0 ? r : one_person(db, stmt, finding->person, error);
+	return r < 0 ? r : sql_one(db, stmt, person_row, finding->person, error);
 }
 
 int store_invitation_get(struct store *store, const char *hash, int64_t now_ns,
@@ -325,7 +318,8 @@ int store_invitation_get(struct store *store, const char *hash, int64_t now_ns,
 }
 
 struct taking {
-	const char *hash, *password_hash;
+	const char *hash; /* of the invitation, or of the password before */
+	const char *password_hash;
 	const struct store_key *session;
 	int64_t now_ns;
 	struct person *person;
@@ -342,34 +336,71 @@ static int insert_session(struct store_db *db, const struct store_key *session, 
 static int take(struct store_db *db, void *arg, struct error *error)
 {
 	struct taking *taking = arg;
-	struct finding finding = {
-		.key = taking->hash, .now_ns = taking->now_ns, .person = taking->person};
+	struct person *person = taking->person, still;
+	struct finding finding = {.key = taking->hash, .now_ns = taking->now_ns, .person = &still};
 	int r;
 
 	r = invited(db, &finding, error);
+	if (r == 0) {
+		r = name_is_free(db, person, error);
+	}
 	if (r == 0) {
 		r = sql_do(db, NULL, error, "UPDATE invitation SET used_ns = $1 WHERE code = $2",
 			"it", taking->now_ns, taking->hash);
 	}
 	if (r == 0) {
-		r = sql_do(db, NULL, error, "UPDATE person SET password = $1 WHERE id = $2", "tt",
-			taking->password_hash, taking->person->id);
+		r = sql_do(db, NULL, error,
+			"UPDATE person SET password = $1, name = $2, roles = $3 WHERE id = $4",
+			"ttit", taking->password_hash, person->name, (int64_t)person->roles,
+			person->id);
 	}
 	if (r == 0) {
-		r = end_keys(db, taking->person->id, error);
+		r = end_keys(db, person->id, error);
 	}
-	return r != 0
-		? r
-		: insert_session(db, taking->session, taking->person->id, taking->now_ns, error);
+	return r != 0 ? r : insert_session(db, taking->session, person->id, taking->now_ns, error);
 }
 
 int store_invitation_take(struct store *store, const char *hash, const char *password_hash,
-	const struct store_key *session, int64_t now_ns, struct person *ret_person,
-	struct error *error)
+	const struct store_key *session, int64_t now_ns, struct person *person, struct error *error)
 {
-	struct taking taking = {hash, password_hash, session, now_ns, ret_person};
+	struct taking taking = {.hash = hash,
+		.password_hash = password_hash,
+		.session = session,
+		.now_ns = now_ns,
+		.person = person};
 
 	return store_write(store, take, &taking, error);
+}
+
+static int new_password(struct store_db *db, void *arg, struct error *error)
+{
+	const struct taking *taking = arg;
+	const char *person = taking->person->id;
+	int changed = 0, r;
+
+	r = sql_do(db, &changed, error,
+		"UPDATE person SET password = $1 WHERE id = $2 AND password = $3 AND "
+		"revoked_ns = 0",
+		"ttt", taking->password_hash, person, taking->hash);
+	if (r == 0 && changed == 0) {
+		r = STORE_E_NONE;
+	}
+	if (r == 0) {
+		r = end_keys(db, person, error);
+	}
+	return r != 0 ? r : insert_session(db, taking->session, person, taking->now_ns, error);
+}
+
+int store_password_change(struct store *store, struct person *person, const char *old_hash,
+	const char *new_hash, const struct store_key *session, int64_t now_ns, struct error *error)
+{
+	struct taking taking = {.hash = old_hash,
+		.password_hash = new_hash,
+		.session = session,
+		.now_ns = now_ns,
+		.person = person};
+
+	return store_write(store, new_password, &taking, error);
 }
 
 /* --- sessions --- */
@@ -411,7 +442,7 @@ static int session_get(struct store_db *db, void *arg, struct error *error)
 	r = sql_next(db, stmt, error);
 	if (r == 1) {
 		person_row(stmt, finding->person);
-		finding->seen_ns = sqlite3_column_int64(stmt, 6);
+		finding->seen_ns = sqlite3_column_int64(stmt, 7);
 	}
 	sql_done(stmt);
 	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;

@@ -16,15 +16,15 @@
 
 #define PERSON_NAME_CHARS 128
 
-#define STORE_E_NONE 1 /* there is no such thing, or not any more */
 #define STORE_E_TAKEN 2 /* the name is somebody's */
 #define STORE_E_LAST 3 /* the last administrator must stay */
 
 struct person {
 	char id[ID_CHARS];
 	char name[PERSON_NAME_CHARS];
-	enum role role;
+	unsigned int roles;
 	bool joined; /* has chosen a password */
+	bool first;  /* invited by the server itself, and not joined yet */
 	int64_t invited_ns, revoked_ns;
 };
 
@@ -35,7 +35,7 @@ struct store_key {
 };
 
 /*
- * Adds a person (name, role and invited_ns are read; the id is made) and the
+ * Adds a person (name, roles and invited_ns are read; the id is made) and the
  * invitation. Names differ by more than upper and lower case. 0, STORE_E_TAKEN or
  * -errno.
  */
@@ -57,12 +57,15 @@ int store_person_by_name(struct store *store, const char *name, struct person *r
 /* Whether there is an administrator who has joined. 0 or -errno. */
 int store_has_administrator(struct store *store, bool *ret_has, struct error *error) MUST_CHECK;
 
-/*
- * Revokes a person, who is signed out everywhere, or takes them back (@now_ns 0).
- * 0, STORE_E_NONE, STORE_E_LAST or -errno.
- */
-int store_person_revoke(
-	struct store *store, const char *id, int64_t now_ns, struct error *error) MUST_CHECK;
+struct person_change {
+	unsigned int roles;     /* ROLE_NONE: as they are */
+	bool revoke, take_back; /* who is revoked is signed out everywhere */
+	int64_t now_ns;
+};
+
+/* 0 with the person as they are now, STORE_E_NONE, STORE_E_LAST or -errno. */
+int store_person_change(struct store *store, const char *id, const struct person_change *what,
+	struct person *ret_person, struct error *error) MUST_CHECK;
 
 /* Another invitation; earlier ones end. 0, STORE_E_NONE or -errno. */
 int store_person_invite(struct store *store, const char *id, const struct store_key *invitation,
@@ -73,11 +76,21 @@ int store_invitation_get(struct store *store, const char *hash, int64_t now_ns,
 	struct person *ret_person, struct error *error) MUST_CHECK;
 
 /*
- * Uses it up: the password is set, earlier sessions end, a new one begins. 0,
- * STORE_E_NONE (also when somebody else was faster) or -errno.
+ * Uses it up for the person whom store_invitation_get() gave: the password is set,
+ * and name and roles as they stand in @person; earlier sessions end, a new one
+ * begins. 0, STORE_E_NONE (also when somebody else was faster), STORE_E_TAKEN or
+ * -errno.
  */
 int store_invitation_take(struct store *store, const char *hash, const char *password_hash,
-	const struct store_key *session, int64_t now_ns, struct person *ret_person,
+	const struct store_key *session, int64_t now_ns, struct person *person,
+	struct error *error) MUST_CHECK;
+
+/*
+ * Another password, if the one before is still that: all their sessions end, a new
+ * one begins. 0, STORE_E_NONE or -errno.
+ */
+int store_password_change(struct store *store, struct person *person, const char *old_hash,
+	const char *new_hash, const struct store_key *session, int64_t now_ns,
 	struct error *error) MUST_CHECK;
 
 /* Begins a session. 0 or -errno. */

@@ -1,10 +1,6 @@
 #include "app/server/store_plans.h"
 
-#include "app/server/grow.h"
 #include "app/server/store_sql.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 #define PLAN_WAITS_NS (60 * 24 * 3600 * INT64_C(1000000000))
 
@@ -16,21 +12,8 @@ struct query {
 	const char *id, *person, *observation;
 	int64_t now_ns;
 	const struct plan *plan;
-	struct plan *list;
-	size_t n, room;
+	struct sql_list list;
 };
-
-/* The first number of a statement, 0 without a row. Gives the statement back. */
-static int number(struct store_db *db, sqlite3_stmt *stmt, int64_t *ret_number, struct error *error)
-{
-	int r = sql_next(db, stmt, error);
-
-	if (r >= 0) {
-		*ret_number = r == 1 ? sqlite3_column_int64(stmt, 0) : 0;
-	}
-	sql_done(stmt);
-	return r < 0 ? r : 0;
-}
 
 static int may_add(struct store_db *db, const struct plan *plan, struct error *error)
 {
@@ -39,10 +22,11 @@ static int may_add(struct store_db *db, const struct plan *plan, struct error *e
 	int r;
 
 	r = sql_begin(db, &stmt, error,
-		"SELECT count(*) FROM person WHERE id = $1 AND role = $2 AND revoked_ns = 0", "ti",
-		plan->teacher, (int64_t)ROLE_TEACHER);
+		"SELECT count(*) FROM person WHERE id = $1 AND (roles & $2) <> 0 AND revoked_ns = "
+		"0",
+		"ti", plan->teacher, (int64_t)ROLE_TEACHER);
 	if (r == 0) {
-		r = number(db, stmt, &teachers, error);
+		r = sql_count(db, stmt, &teachers, error);
 	}
 	if (r == 0) {
 		r = sql_begin(db, &stmt, error,
@@ -50,7 +34,7 @@ static int may_add(struct store_db *db, const struct plan *plan, struct error *e
 			plan->coach);
 	}
 	if (r == 0) {
-		r = number(db, stmt, &open, error);
+		r = sql_count(db, stmt, &open, error);
 	}
 	return r < 0 ? r : teachers == 0 ? STORE_E_TAKEN : open >= PLANS_MOST ? STORE_E_FULL : 0;
 }
@@ -91,32 +75,20 @@ int store_plan_remove(struct store *store, const char *id, const char *coach, st
 	return store_write(store, take_away, &query, error);
 }
 
-/* All rows of a statement. Gives it back. */
-static int rows(struct store_db *db, sqlite3_stmt *stmt, struct query *query, struct error *error)
+static void plan_row(sqlite3_stmt *stmt, void *item)
 {
-	int r;
+	struct plan *plan = item;
 
-	while ((r = sql_next(db, stmt, error)) == 1) {
-		struct plan *plan;
-
-		r = grow(&query->list, query->n, &query->room, sizeof(*query->list));
-		if (r < 0) {
-			break;
-		}
-		plan = &query->list[query->n++];
-		*plan = (struct plan){
-			.from_ns = sqlite3_column_int64(stmt, 5),
-			.to_ns = sqlite3_column_int64(stmt, 6),
-		};
-		sql_text(stmt, 0, plan->id, sizeof(plan->id));
-		sql_text(stmt, 1, plan->coach, sizeof(plan->coach));
-		sql_text(stmt, 2, plan->teacher, sizeof(plan->teacher));
-		sql_text(stmt, 3, plan->teacher_name, sizeof(plan->teacher_name));
-		sql_text(stmt, 4, plan->title, sizeof(plan->title));
-		sql_text(stmt, 7, plan->observation, sizeof(plan->observation));
-	}
-	sql_done(stmt);
-	return r;
+	*plan = (struct plan){
+		.from_ns = sqlite3_column_int64(stmt, 5),
+		.to_ns = sqlite3_column_int64(stmt, 6),
+	};
+	sql_text(stmt, 0, plan->id, sizeof(plan->id));
+	sql_text(stmt, 1, plan->coach, sizeof(plan->coach));
+	sql_text(stmt, 2, plan->teacher, sizeof(plan->teacher));
+	sql_text(stmt, 3, plan->teacher_name, sizeof(plan->teacher_name));
+	sql_text(stmt, 4, plan->title, sizeof(plan->title));
+	sql_text(stmt, 7, plan->observation, sizeof(plan->observation));
 }
 
 static int of_coach(struct store_db *db, void *arg, struct error *error)
@@ -127,7 +99,7 @@ static int of_coach(struct store_db *db, void *arg, struct error *error)
 		"SELECT " PLAN "WHERE p.coach = $1 ORDER BY p.from_ns DESC, p.id LIMIT 1000", "t",
 		query->person);
 
-	return r < 0 ? r : rows(db, stmt, query, error);
+	return r < 0 ? r : sql_all(db, stmt, plan_row, sizeof(struct plan), &query->list, error);
 }
 
 static int begun(struct store_db *db, void *arg, struct error *error)
@@ -140,7 +112,7 @@ static int begun(struct store_db *db, void *arg, struct error *error)
 		"ORDER BY p.coach, p.from_ns, p.id",
 		"tii", query->person, query->now_ns, query->now_ns - PLAN_WAITS_NS);
 
-	return r < 0 ? r : rows(db, stmt, query, error);
+	return r < 0 ? r : sql_all(db, stmt, plan_row, sizeof(struct plan), &query->list, error);
 }
 
 static int read_list(struct store *store, store_job *job, struct query *query,
@@ -148,13 +120,11 @@ static int read_list(struct store *store, store_job *job, struct query *query,
 {
 	int r = store_read(store, job, query, error);
 
-	if (r != 0) {
-		free(query->list);
-		return r;
+	if (r == 0) {
+		*ret_list = query->list.items;
+		*ret_n = query->list.n;
 	}
-	*ret_list = query->list;
-	*ret_n = query->n;
-	return 0;
+	return r;
 }
 
 int store_plans_of(struct store *store, const char *coach, struct plan **ret_list, size_t *ret_n,

@@ -1,18 +1,16 @@
 /* What sound there is, and what of it was taken back. */
 #include "app/server/blobs.h"
-#include "app/server/grow.h"
 #include "app/server/store_observations.h"
 #include "app/server/store_sql.h"
-
-#include <errno.h>
-#include <stdlib.h>
 
 #define SOUND                                                                                      \
 	"s.seq, s.observation, s.sha256, s.bytes, b.sha256 IS NOT NULL, s.withdrawn_ns, "          \
 	"s.withdrawn_by = '' FROM snippet s LEFT JOIN blob b ON b.sha256 = s.sha256 "
 
-static void sound_row(sqlite3_stmt *stmt, struct sound *sound)
+static void sound_row(sqlite3_stmt *stmt, void *item)
 {
+	struct sound *sound = item;
+
 	*sound = (struct sound){
 		.seq = sqlite3_column_int64(stmt, 0),
 		.observation = sqlite3_column_int64(stmt, 1),
@@ -27,8 +25,8 @@ static void sound_row(sqlite3_stmt *stmt, struct sound *sound)
 struct query {
 	const char *journal, *person;
 	int64_t seq, now_ns, before_ns;
-	struct sound *list;
-	size_t n, room;
+	struct sound *sound;
+	struct sql_list list;
 };
 
 static int get(struct store_db *db, void *arg, struct error *error)
@@ -39,21 +37,13 @@ static int get(struct store_db *db, void *arg, struct error *error)
 
 	r = sql_begin(db, &stmt, error, "SELECT " SOUND "WHERE s.journal = $1 AND s.seq = $2", "ti",
 		query->journal, query->seq);
-	if (r < 0) {
-		return r;
-	}
-	r = sql_next(db, stmt, error);
-	if (r == 1) {
-		sound_row(stmt, query->list);
-	}
-	sql_done(stmt);
-	return r == 1 ? 0 : r == 0 ? STORE_E_NONE : r;
+	return r < 0 ? r : sql_one(db, stmt, sound_row, query->sound, error);
 }
 
 int store_sound_get(struct store *store, const char *journal, int64_t seq, struct sound *ret_sound,
 	struct error *error)
 {
-	struct query query = {.journal = journal, .seq = seq, .list = ret_sound};
+	struct query query = {.journal = journal, .seq = seq, .sound = ret_sound};
 
 	return store_read(store, get, &query, error);
 }
@@ -67,18 +57,7 @@ static int list(struct store_db *db, void *arg, struct error *error)
 	r = sql_begin(db, &stmt, error,
 		"SELECT " SOUND "WHERE s.journal = $1 AND s.observation = $2 ORDER BY s.seq", "ti",
 		query->journal, query->seq);
-	if (r < 0) {
-		return r;
-	}
-	while ((r = sql_next(db, stmt, error)) == 1) {
-		r = grow(&query->list, query->n, &query->room, sizeof(*query->list));
-		if (r < 0) {
-			break;
-		}
-		sound_row(stmt, &query->list[query->n++]);
-	}
-	sql_done(stmt);
-	return r;
+	return r < 0 ? r : sql_all(db, stmt, sound_row, sizeof(struct sound), &query->list, error);
 }
 
 int store_sounds_of(struct store *store, const struct observation *observation,
@@ -87,13 +66,11 @@ int store_sounds_of(struct store *store, const struct observation *observation,
 	struct query query = {.journal = observation->journal, .seq = observation->seq};
 	int r = store_read(store, list, &query, error);
 
-	if (r != 0) {
-		free(query.list);
-		return r;
+	if (r == 0) {
+		*ret_list = query.list.items;
+		*ret_n = query.list.n;
 	}
-	*ret_list = query.list;
-	*ret_n = query.n;
-	return 0;
+	return r;
 }
 
 static int withdraw(struct store_db *db, void *arg, struct error *error)

@@ -48,6 +48,32 @@ void sql_done(sqlite3_stmt *stmt);
 int sql_do(struct store_db *db, int *ret_changed, struct error *error, const char *sql,
 	const char *types, ...) MUST_CHECK;
 
+/* Fills in *item from the row at which the statement stands. */
+typedef void sql_row(sqlite3_stmt *stmt, void *item);
+
+/*
+ * The first row; gives the statement back. 0, STORE_E_NONE when there is none, or
+ * -errno.
+ */
+int sql_one(struct store_db *db, sqlite3_stmt *stmt, sql_row *row, void *item,
+	struct error *error) MUST_CHECK;
+
+/* The number in the first row, 0 without one; gives the statement back. 0 or -errno. */
+int sql_count(struct store_db *db, sqlite3_stmt *stmt, int64_t *ret_number,
+	struct error *error) MUST_CHECK;
+
+struct sql_list {
+	void *items; /* from malloc() */
+	size_t n, room;
+};
+
+/*
+ * Adds every row to the list, as an item of @size bytes; gives the statement back. 0,
+ * or -errno with the list freed and empty.
+ */
+int sql_all(struct store_db *db, sqlite3_stmt *stmt, sql_row *row, size_t size,
+	struct sql_list *list, struct error *error) MUST_CHECK;
+
 /* A column's text into the caller's memory, cut to @room; NULL is "". */
 void sql_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t room);
 

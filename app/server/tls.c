@@ -225,9 +225,8 @@ int tls_prepare(const char *dir, const char *host, char ret_key[static FILE_PATH
 	return r;
 }
 
-static int pin_of(gnutls_x509_crt_t cert, char ret_pin[static TLS_PIN_CHARS])
+static int pin_of(gnutls_x509_crt_t cert, char ret_pin[static PIN_CHARS])
 {
-	static const char scheme[] = "sha256//";
 	unsigned char digest[crypto_hash_sha256_BYTES];
 	gnutls_datum_t spki = {NULL, 0};
 	gnutls_pubkey_t pubkey;
@@ -247,13 +246,11 @@ static int pin_of(gnutls_x509_crt_t cert, char ret_pin[static TLS_PIN_CHARS])
 	}
 	(void)crypto_hash_sha256(digest, spki.data, spki.size);
 	gnutls_free(spki.data);
-	memcpy(ret_pin, scheme, sizeof(scheme));
-	(void)sodium_bin2base64(ret_pin + sizeof(scheme) - 1, TLS_PIN_CHARS - sizeof(scheme) + 1,
-		digest, sizeof(digest), sodium_base64_VARIANT_ORIGINAL);
+	pin_write(digest, ret_pin);
 	return 0;
 }
 
-int tls_pin(const char *cert, char ret_pin[static TLS_PIN_CHARS], struct error *error)
+int tls_pin(const char *cert, char ret_pin[static PIN_CHARS], struct error *error)
 {
 	gnutls_x509_crt_t read = NULL;
 	gnutls_datum_t pem;

@@ -4,8 +4,7 @@
 
 #include "app/base/error.h"
 #include "app/base/file.h"
-
-#define TLS_PIN_CHARS 64 /* "sha256//" and 44 characters of base64, and a NUL */
+#include "app/base/pin.h"
 
 /*
  * Makes <dir>/tls/key.pem (ECDSA on P-256, readable by the owner only) and
@@ -15,10 +14,7 @@
 int tls_prepare(const char *dir, const char *host, char ret_key[static FILE_PATH_CHARS],
 	char ret_cert[static FILE_PATH_CHARS], struct error *error) MUST_CHECK;
 
-/*
- * The public key of a certificate the way curl pins it: base64 of the SHA-256 of
- * its SubjectPublicKeyInfo (RFC 7469, 2.4). 0, -EINVAL or -errno.
- */
-int tls_pin(const char *cert, char ret_pin[static TLS_PIN_CHARS], struct error *error) MUST_CHECK;
+/* The pin of a certificate. 0, -EINVAL or -errno. */
+int tls_pin(const char *cert, char ret_pin[static PIN_CHARS], struct error *error) MUST_CHECK;
 
 #endif

@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define FILE_MOST 8192
-#define PIN_HEAD "sha256//"
 #define HOST_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:[]%"
 
 /* --- addresses --- */
@@ -121,29 +120,6 @@ int bond_url(const char *text, char ret_url[static BOND_URL_CHARS], struct error
 
 /* --- pins --- */
 
-/* "sha256//" and 32 bytes. */
-static bool pin_hash(const char *pin, unsigned char ret_hash[static 32])
-{
-	size_t n;
-
-	return strncmp(pin, PIN_HEAD, strlen(PIN_HEAD)) == 0 &&
-		sodium_base642bin(ret_hash, 32, pin + strlen(PIN_HEAD),
-			strlen(pin + strlen(PIN_HEAD)), NULL, &n, NULL,
-			sodium_base64_VARIANT_ORIGINAL) == 0 &&
-		n == 32;
-}
-
-void bond_short(const char *pin, char ret_short[static BOND_SHORT_CHARS])
-{
-	unsigned char hash[32];
-
-	ret_short[0] = '\0';
-	if (pin_hash(pin, hash)) {
-		(void)snprintf(ret_short, BOND_SHORT_CHARS, "%02x%02x-%02x%02x-%02x%02x-%02x%02x",
-			hash[0], hash[1], hash[2], hash[3], hash[4], hash[5], hash[6], hash[7]);
-	}
-}
-
 /* A DER element: where its content begins and how long it is. */
 struct element {
 	unsigned char tag;
@@ -178,7 +154,7 @@ static bool element_at(const unsigned char *der, size_t n, struct element *ret_e
 	return true;
 }
 
-int bond_pin(const unsigned char *der, size_t n, char ret_pin[static BOND_PIN_CHARS])
+int bond_pin(const unsigned char *der, size_t n, char ret_pin[static PIN_CHARS])
 {
 	/* serial, algorithm, issuer, validity, subject */
 	static const unsigned char before[] = {0x02, 0x30, 0x30, 0x30, 0x30};
@@ -208,9 +184,7 @@ int bond_pin(const unsigned char *der, size_t n, char ret_pin[static BOND_PIN_CH
 		return -EINVAL;
 	}
 	(void)crypto_hash_sha256(hash, field.whole, field.whole_n);
-	memcpy(ret_pin, PIN_HEAD, strlen(PIN_HEAD));
-	(void)sodium_bin2base64(ret_pin + strlen(PIN_HEAD), BOND_PIN_CHARS - strlen(PIN_HEAD), hash,
-		sizeof(hash), sodium_base64_VARIANT_ORIGINAL);
+	pin_write(hash, ret_pin);
 	return 0;
 }
 
@@ -245,7 +219,7 @@ static int take_line(const struct conf_line *line, struct bond *pairing, struct 
 		return conf_text(line, pairing->token, sizeof(pairing->token), error);
 	}
 	if (strcmp(line->key, "pin") == 0) {
-		if (line->value[0] && !pin_hash(line->value, hash)) {
+		if (line->value[0] && !pin_read(line->value, hash)) {
 			return conf_bad(line, error, "must be like sha256//BASE64");
 		}
 		return conf_text(line, pairing->pin, sizeof(pairing->pin), error);

@@ -3,21 +3,20 @@
 #define SYNC_BOND_H
 
 #include "app/base/error.h"
+#include "app/base/pin.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
 #define BOND_FILE "pairing" /* in sync's state folder, mode 0600 */
 #define BOND_URL_CHARS 160
-#define BOND_PIN_CHARS 64
-#define BOND_SHORT_CHARS 20
 #define BOND_CODE_CHARS 64
 
 struct bond {
 	char url[BOND_URL_CHARS]; /* https://HOST[:PORT], or http:// to the loopback */
 	char box[64];
 	char token[65];
-	char pin[BOND_PIN_CHARS]; /* sha256//BASE64 of the server's public key; "": by CAs */
+	char pin[PIN_CHARS]; /* sha256//BASE64 of the server's public key; "": by CAs */
 	char server[128];
 };
 
@@ -30,9 +29,6 @@ int bond_url(const char *text, char ret_url[static BOND_URL_CHARS], struct error
 
 /* Whether the server is this very machine. */
 bool bond_is_local(const char *url);
-
-/* The pin as people compare it: "3f2a-91bc-..."; "" for no pin or a broken one. */
-void bond_short(const char *pin, char ret_short[static BOND_SHORT_CHARS]);
 
 /*
  * Reads text that is already in memory; @name is what messages call it. 0, or
@@ -52,7 +48,7 @@ int bond_keep(const char *dir, const struct bond *pairing, struct error *error) 
 struct bond_wish {
 	char url[BOND_URL_CHARS];
 	char code[BOND_CODE_CHARS];
-	char pin[BOND_PIN_CHARS]; /* the key to be compared, whole or short; "" for none */
+	char pin[PIN_CHARS]; /* the key to be compared, whole or short; "" for none */
 };
 
 /*
@@ -67,6 +63,6 @@ int bond_wish(const char *text, size_t n, const char *name, struct bond_wish *re
  * Finds the SubjectPublicKeyInfo in a certificate (RFC 5280, DER) and gives its
  * pin. 0 or -EINVAL.
  */
-int bond_pin(const unsigned char *der, size_t n, char ret_pin[static BOND_PIN_CHARS]);
+int bond_pin(const unsigned char *der, size_t n, char ret_pin[static PIN_CHARS]);
 
 #endif

@@ -255,7 +255,7 @@ static int status(const struct config *config)
 {
 	struct bond pairing;
 	struct error error;
-	char brief[BOND_SHORT_CHARS];
+	char brief[PIN_SHORT_CHARS];
 	int r = bond_read(config->sync_state, &pairing, &error);
 
 	if (r == -ENOENT) {
@@ -265,7 +265,7 @@ static int status(const struct config *config)
 	if (r < 0) {
 		return complain(EXIT_FAILURE, &error);
 	}
-	bond_short(pairing.pin, brief);
+	pin_short(pairing.pin, brief);
 	printf("server         %s%s%s%s\n", pairing.url, pairing.server[0] ? " (" : "",
 		pairing.server, pairing.server[0] ? ")" : "");
 	printf("its key        %s\n", brief[0] ? brief : "by the system's authorities");

@@ -26,7 +26,7 @@
 #define USED_FILE "boot-file-used" /* holds the hash of one that could not be removed */
 
 /* Anything that is answered by our kind of server. */
-static int knock(const struct transport_settings *settings, char ret_pin[static BOND_PIN_CHARS],
+static int knock(const struct transport_settings *settings, char ret_pin[static PIN_CHARS],
 	struct error *error)
 {
 	const struct request request = {.method = "GET", .path = "/box"};
@@ -65,12 +65,12 @@ static bool same_short(const char *a, const char *b)
 	}
 }
 
-static int choose_pin(const char *url, const char *wanted, char ret_pin[static BOND_PIN_CHARS],
-	struct error *error)
+static int choose_pin(
+	const char *url, const char *wanted, char ret_pin[static PIN_CHARS], struct error *error)
 {
 	struct transport_settings settings = {
 		.url = url, .token = "", .pin = "", .stall_s = STALL_S};
-	char pin[BOND_PIN_CHARS], brief[BOND_SHORT_CHARS];
+	char pin[PIN_CHARS], brief[PIN_SHORT_CHARS];
 	bool plain = strncmp(url, "https:", 6) != 0; /* this machine: there is no key */
 	int r;
 
@@ -86,7 +86,7 @@ static int choose_pin(const char *url, const char *wanted, char ret_pin[static B
 	if (r != 0) {
 		return r > 0 ? SYNC_E_LATER : r;
 	}
-	bond_short(pin, brief);
+	pin_short(pin, brief);
 	if (!pin[0]) {
 		return error_set(error, SYNC_E_PERSON, "%s: its key cannot be read", url);
 	}
@@ -171,9 +171,9 @@ static int ask_for_token(
 
 static void say_paired(const struct bond *pairing, struct progress *progress)
 {
-	char brief[BOND_SHORT_CHARS];
+	char brief[PIN_SHORT_CHARS];
 
-	bond_short(pairing->pin, brief);
+	pin_short(pairing->pin, brief);
 	progress_say(progress, 5, "paired with %s%s%s%s", pairing->url,
 		pairing->server[0] ? " (" : "", pairing->server, pairing->server[0] ? ")" : "");
 	if (brief[0]) {

@@ -33,7 +33,7 @@ struct transport {
 	CURL *curl;
 	CURLM *several; /* NULL until first needed, as are these */
 	CURL *more[TRANSPORT_AT_ONCE];
-	char seen_pin[BOND_PIN_CHARS];
+	char seen_pin[PIN_CHARS];
 	transport_sent *sent;
 	void *sent_data;
 };

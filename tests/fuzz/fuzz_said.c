@@ -80,7 +80,7 @@ static void as_files(const char *text, size_t n)
 	struct error error = {""};
 	struct bond bond;
 	struct bond_wish wish;
-	char pin[BOND_PIN_CHARS], brief[BOND_SHORT_CHARS];
+	char pin[PIN_CHARS], brief[PIN_SHORT_CHARS];
 
 	check(bond_parse(text, n, "f", &bond, &error) == 0 || error.text[0]);
 	if (bond_wish(text, n, "f", &wish, &error) == 0) {
@@ -88,7 +88,7 @@ static void as_files(const char *text, size_t n)
 		check(wish.code[0]);
 	}
 	if (bond_pin((const unsigned char *)text, n, pin) == 0) {
-		bond_short(pin, brief);
+		pin_short(pin, brief);
 		check(strlen(brief) == 19);
 	}
 }

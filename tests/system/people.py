@@ -178,7 +178,7 @@ class Person(Client):
 	def __init__(self, server, name=None):
 		super().__init__(server)
 		self.name = name
-		self.id = self.role = self.cookie = self.token = None
+		self.id = self.roles = self.cookie = self.token = None
 		self.origin = server.url
 
 	def request(self, method, path, json_body=None, body=None, headers=None):
@@ -221,23 +221,27 @@ class Person(Client):
 			said = answer.json
 			self.token = said["token"]
 			self.server.secrets.add(self.token)
-			self.id, self.role = said["person"]["id"], said["person"]["role"]
+			self.id, self.roles = said["person"]["id"], said["person"]["roles"]
 			self.name = said["person"]["name"]
 		return answer
 
-	def join(self, link, password=PASSWORD):
+	def join(self, link, password=PASSWORD, **more):
 		"""Follows an invitation's link."""
 		code = link.rsplit("/", 1)[1]
 		self.server.secrets.update((code, password))
-		return self._signed_in(self.post(f"/invitations/{code}", {"password": password}))
+		return self._signed_in(self.post(f"/invitations/{code}", {"password": password, **more}))
 
 	def sign_in(self, name=None, password=PASSWORD):
 		return self._signed_in(self.post("/session",
 			{"name": name or self.name, "password": password}))
 
-	def invite(self, name, role):
+	def change_password(self, old, new):
+		self.server.secrets.update((old, new))
+		return self._signed_in(self.request("PUT", "/password", {"old": old, "new": new}))
+
+	def invite(self, name, *roles):
 		"""Invites somebody, who joins. A Person."""
-		answer = self.post("/people", {"name": name, "role": role})
+		answer = self.post("/people", {"name": name, "roles": roles})
 		if answer.status != 201:
 			raise Failed(f"inviting {name}: {answer}")
 		person = Person(self.server)

@@ -5,6 +5,7 @@ killed.
 import base64
 import contextlib
 import hashlib
+import http.client
 import json
 import os
 import random
@@ -860,6 +861,33 @@ class Encrypted(Case):
 		self.assertEqual(pins[0], pins[1])
 		mode = os.stat(os.path.join(server.data, "tls/key.pem")).st_mode & 0o777
 		self.assertEqual(mode, 0o600)
+
+	def test_its_start_and_the_page_of_boxes_show_the_short_form_that_boxes_show(self):
+		server = self.start()
+		said = subprocess.Popen([os.path.join(BUILD, "chalkbox-server"), "--data", server.data,
+			"--listen", f"127.0.0.1:{server.port}"], stdout=subprocess.PIPE, text=True)
+		self.addCleanup(said.stdout.close)
+		self.addCleanup(said.wait)
+		self.addCleanup(said.kill)
+		lines = iter(said.stdout.readline, "")
+		pin, short = next(found.groups() for line in lines if
+			(found := re.search(r"(sha256//\S+), which they show as ([0-9a-f-]+)$", line.strip())))
+		digest = base64.b64decode(pin.removeprefix("sha256//")).hex()
+		self.assertEqual(short, "-".join(re.findall("....", digest[:16])))
+		server.link = next(line.strip() for line in lines if "/#/welcome/" in line)
+		person = Person(server)
+		person.connection = http.client.HTTPSConnection("127.0.0.1", server.port,
+			timeout=DEADLINE_S, context=ssl._create_unverified_context())
+		person.origin = f"https://127.0.0.1:{server.port}"
+		person.join(server.link, coach=True)
+		self.assertEqual(person.post("/boxes", {}).json["pin"], short)
+
+	def test_behind_a_proxy_it_does_not_know_the_key_that_boxes_see(self):
+		server = self.start("--behind-proxy")
+		server.start()
+		person = Person(server)
+		person.join(server.link)
+		self.assertIsNone(person.post("/boxes", {}).json["pin"])
 
 	def refused(self, *arguments):
 		server = self.start()

@@ -53,8 +53,8 @@ class ServerCase(Case):
 		cls.server.check_log()
 		super().tearDownClass()
 
-	def invite(self, role, name=None):
-		return self.administrator.invite(name or f"{role} {uuid.uuid4().hex[:8]}", role)
+	def invite(self, *roles, name=None):
+		return self.administrator.invite(name or f"{roles[0]} {uuid.uuid4().hex[:8]}", *roles)
 
 	def refused(self, answer, status, word):
 		self.assertEqual((answer.status, answer.error), (status, word), answer)
@@ -63,12 +63,13 @@ class ServerCase(Case):
 class Joining(ServerCase):
 	def link(self, role="teacher", name=None):
 		answer = self.administrator.post("/people",
-			{"name": name or f"new {uuid.uuid4().hex[:8]}", "role": role})
+			{"name": name or f"new {uuid.uuid4().hex[:8]}", "roles": [role]})
 		self.assertEqual(answer.status, 201, answer)
 		return answer.json
 
 	def test_the_first_link_makes_one_administrator(self):
-		self.assertEqual(self.administrator.role, "administrator")
+		self.assertEqual(self.administrator.roles, ["administrator"])
+		self.assertEqual(self.administrator.name, "administrator")
 		self.assertIn("/#/welcome/", self.first_link)
 		self.refused(Person(self.server).join(self.first_link), 404, "no-invitation")
 
@@ -84,10 +85,12 @@ class Joining(ServerCase):
 		self.assertFalse(invited["person"]["joined"])
 		ada = Person(self.server)
 		seen = ada.get(f"/invitations/{code}").json
-		self.assertEqual((seen["name"], seen["role"]), ("Ada Lovelace", "coach"))
+		self.assertEqual([seen[key] for key in ("name", "roles", "server", "first")],
+			["Ada Lovelace", ["coach"], "Test school", False])
 		self.assertEqual(ada.join(invited["link"]).status, 201)
-		self.assertEqual(ada.get("/session").json["person"],
-			{"id": invited["person"]["id"], "name": "Ada Lovelace", "role": "coach"})
+		seen = ada.get("/session").json["person"]
+		self.assertEqual([seen[key] for key in ("id", "name", "roles")],
+			[invited["person"]["id"], "Ada Lovelace", ["coach"]])
 		self.assertEqual(Person(self.server).sign_in("ada lovelace").status, 200)
 
 	def test_it_works_once(self):
@@ -144,15 +147,18 @@ class Joining(ServerCase):
 
 	def test_two_people_cannot_have_one_name(self):
 		self.link(name="Grace Hopper")
-		self.refused(self.administrator.post("/people", {"name": "grace hopper", "role": "coach"}),
+		self.refused(self.administrator.post("/people", {"name": "grace hopper", "roles": ["coach"]}),
 			409, "name-taken")
 
 	def test_names_and_roles_that_are_none_are_refused(self):
-		for body in ({}, {"name": "x"}, {"name": "x", "role": "headmaster"},
-				{"name": "", "role": "coach"}, {"name": " x", "role": "coach"},
-				{"name": "two\nlines", "role": "coach"}, {"name": "x" * 200, "role": "coach"},
-				{"name": ["x"], "role": "coach"}, {"name": "x", "role": 3}):
-			self.refused(self.administrator.post("/people", body), 400, "wrong-value")
+		for name in ("", " x", "x ", "two\nlines", "x" * 200, ["x"], None):
+			self.refused(self.administrator.post("/people", {"name": name, "roles": ["coach"]}),
+				400, "wrong-value")
+		for roles in (None, [], "coach", 3, {"coach": True}, ["headmaster"], ["coach", "coach"],
+				["coach", "nobody"], ["coach", 2], [["coach"]], ["Coach"]):
+			self.refused(self.administrator.post("/people", {"name": "x", "roles": roles}),
+				400, "wrong-value")
+		self.refused(self.administrator.post("/people", {"name": "x"}), 400, "wrong-value")
 
 	def test_the_last_administrator_stays(self):
 		self.refused(self.administrator.patch(f"/people/{self.administrator.id}", {"revoked": True}),
@@ -163,11 +169,12 @@ class Joining(ServerCase):
 	def test_a_coach_invites_teachers_only_and_sees_no_one_else(self):
 		coach = self.invite("coach")
 		teacher = coach.invite("A teacher of theirs", "teacher")
-		for role in ("coach", "administrator"):
-			self.refused(coach.post("/people", {"name": "not so", "role": role}), 403, "refused")
+		for roles in (["coach"], ["administrator"], ["teacher", "coach"],
+				["administrator", "teacher"]):
+			self.refused(coach.post("/people", {"name": "not so", "roles": roles}), 403, "refused")
 		seen = coach.get("/people").json["people"]
 		self.assertIn(teacher.id, [person["id"] for person in seen])
-		self.assertEqual({person["role"] for person in seen}, {"teacher"})
+		self.assertEqual({tuple(person["roles"]) for person in seen}, {("teacher",)})
 
 	def test_what_fails_is_logged_without_the_secret_in_its_path(self):
 		link = self.link()["link"]
@@ -179,6 +186,45 @@ class Joining(ServerCase):
 		self.server.check_log()
 		self.assertEqual(Person(self.server).join(link).status, 201)
 
+	def test_an_invitation_may_give_several_roles(self):
+		both = self.invite("teacher", "coach")
+		self.assertEqual(both.roles, ["coach", "teacher"])
+		self.assertEqual(both.get("/session").json["person"]["roles"], ["coach", "teacher"])
+		self.assertEqual(both.get("/plans").status, 200)
+		self.refused(both.get("/site"), 403, "refused")
+
+	def test_other_roles_hold_from_the_next_request_on(self):
+		person = self.invite("coach")
+		path = f"/people/{person.id}"
+		self.refused(person.get("/site"), 403, "refused")
+		answer = self.administrator.patch(path, {"roles": ["coach", "administrator"]})
+		self.assertEqual(answer.json["roles"], ["administrator", "coach"])
+		self.assertEqual(person.get("/site").status, 200)
+		self.assertEqual(person.get("/plans").status, 200)
+		self.administrator.patch(path, {"roles": ["teacher"]})
+		for refused in ("/site", "/plans"):
+			self.refused(person.get(refused), 403, "refused")
+		for body in ({}, {"roles": []}, {"roles": ["coach", "x"]}, {"roles": None},
+				{"roles": ["coach"], "revoked": None}):
+			self.refused(self.administrator.patch(path, body), 400, "wrong-value")
+		self.assertEqual(person.get("/session").json["person"]["roles"], ["teacher"])
+
+	def test_the_last_administrator_cannot_lay_it_down(self):
+		path = f"/people/{self.administrator.id}"
+		self.refused(self.administrator.patch(path, {"roles": ["coach"]}), 409, "last-administrator")
+		answer = self.administrator.patch(path, {"roles": ["administrator", "coach"]})
+		self.assertEqual(answer.json["roles"], ["administrator", "coach"])
+		answer = self.administrator.patch(path, {"roles": ["administrator"]})
+		self.assertEqual(answer.status, 200, answer)
+
+	def test_who_was_invited_has_a_name_and_roles_already(self):
+		link = self.link("administrator")["link"]
+		for more in ({"name": "Somebody else"}, {"coach": True}):
+			self.refused(Person(self.server).join(link, **more), 400, "wrong-value")
+		joined = Person(self.server)
+		self.assertEqual(joined.join(link).status, 201)
+		self.assertEqual(joined.roles, ["administrator"])
+
 	def test_nothing_that_could_be_hashed_back_is_kept_in_the_clear(self):
 		teacher = self.invite("teacher")
 		link = self.link()["link"]
@@ -187,6 +233,110 @@ class Joining(ServerCase):
 				data = database.read()
 		for secret in (PASSWORD, teacher.cookie, teacher.token, link.rsplit("/", 1)[1]):
 			self.assertNotIn(secret.encode(), data)
+
+
+class First(Case):
+	"""Somebody alone with a new server."""
+
+	def setUp(self):
+		self.server = Server().start()
+		self.addCleanup(self.server.close)
+
+	def test_the_first_says_their_name_and_that_they_observe_lessons(self):
+		code = self.server.link.rsplit("/", 1)[1]
+		first = Person(self.server)
+		seen = first.get(f"/invitations/{code}").json
+		self.assertEqual((seen["first"], seen["roles"]), (True, ["administrator"]))
+		for more in ({"name": ""}, {"name": 5}, {"coach": "yes"}, {"name": "two\nlines"}):
+			answer = first.join(self.server.link, **more)
+			self.assertEqual((answer.status, answer.error), (400, "wrong-value"), answer)
+		self.assertEqual(first.join(self.server.link, name="Ada", coach=True).status, 201)
+		self.assertEqual((first.name, first.roles), ("Ada", ["administrator", "coach"]))
+		again = Person(self.server)
+		self.assertEqual(again.sign_in("Ada").status, 200)
+		self.assertEqual(again.roles, ["administrator", "coach"])
+
+	def test_one_account_is_enough_from_the_box_to_the_teacher(self):
+		alone = Person(self.server)
+		alone.join(self.server.link, name="Ada", coach=True)
+		box = BoxSide(self.server, alone)
+		box.add_boot(MORNING_NS)
+		lesson, (seq,) = box.add_lesson(SCHEME, 60 * NS, [(NS, "questioning")],
+			[(0, 2 * NS, b"sound")], 9 * NS)
+		box.bring()
+		self.assertIn(box.bring_sound(seq, b"sound").status, (201, 204))
+		teacher = alone.invite("Grace", "teacher")
+		answer = alone.patch(f"/observations/{lesson}", {"teacher": teacher.id, "title": "5b"})
+		self.assertEqual(answer.status, 200, answer)
+		for person in (alone, teacher):
+			self.assertEqual(person.get(f"/observations/{lesson}/timeline").status, 200)
+			self.assertEqual(person.get(f"/audio/{lesson}/{seq}").body, b"sound")
+		looks = teacher.get(f"/observations/{lesson}/looks").json["looks"]
+		self.assertIn((alone.id, ["administrator", "coach"]),
+			[(look["person"]["id"], look["person"]["roles"]) for look in looks])
+		self.assertEqual(alone.delete(f"/audio/{lesson}/{seq}").status, 404)
+		alone.patch(f"/people/{alone.id}", {"roles": ["administrator"]})
+		self.assertEqual(alone.get(f"/observations/{lesson}/timeline").status, 404)
+		self.assertEqual(alone.get("/observations").json["observations"], [])
+
+	def test_a_server_from_before_has_its_people_as_they_were(self):
+		admin = Person(self.server)
+		admin.join(self.server.link)
+		people = {role: admin.invite(f"A {role}", role) for role in ("coach", "teacher")}
+		with self.server.stopped() as database:
+			database.execute("UPDATE person SET roles = 3 WHERE roles = 4")
+			database.execute("ALTER TABLE person RENAME COLUMN roles TO role")
+			database.execute("ALTER TABLE box DROP COLUMN health")
+			database.execute("PRAGMA user_version = 1")
+		self.assertEqual(admin.get("/session").json["person"]["roles"], ["administrator"])
+		for role, person in people.items():
+			self.assertEqual(person.get("/session").json["person"]["roles"], [role])
+
+
+class Passwords(ServerCase):
+	NEW = "four other kind words"
+
+	def test_a_new_one_ends_every_other_session_and_the_old_one(self):
+		teacher = self.invite("teacher")
+		phone = Person(self.server)
+		phone.sign_in(teacher.name)
+		link = self.administrator.post(f"/people/{teacher.id}/invitation").json["link"]
+		before, token = teacher.cookie, teacher.token
+		answer = teacher.change_password(PASSWORD, self.NEW)
+		self.assertEqual(answer.status, 200, answer)
+		self.assertEqual(answer.json["person"]["id"], teacher.id)
+		self.assertNotIn(before, (None, teacher.cookie))
+		self.assertNotEqual(token, teacher.token)
+		self.assertEqual(teacher.get("/session").status, 200)
+		self.assertEqual(teacher.delete("/session").status, 204)
+		self.refused(phone.get("/session"), 401, "sign-in")
+		phone.cookie = before
+		self.refused(phone.get("/session"), 401, "sign-in")
+		self.refused(Person(self.server).join(link), 404, "no-invitation")
+		self.refused(Person(self.server).sign_in(teacher.name), 403, "wrong")
+		self.assertEqual(Person(self.server).sign_in(teacher.name, self.NEW).status, 200)
+
+	def test_without_the_old_one_it_stays(self):
+		teacher = self.invite("teacher")
+		for old in ("not the password", PASSWORD.upper(), "", 5):
+			self.refused(teacher.put("/password", {"old": old, "new": self.NEW}), 403, "wrong")
+		self.assertEqual(teacher.get("/session").status, 200)
+		self.assertEqual(Person(self.server).sign_in(teacher.name).status, 200)
+
+	def test_a_weak_one_is_refused_and_nothing_ends(self):
+		teacher = self.invite("teacher")
+		for new in ("short", "x" * 300):
+			self.refused(teacher.change_password(PASSWORD, new), 400, "weak-password")
+		self.refused(teacher.put("/password", {"old": PASSWORD}), 400, "weak-password")
+		self.assertEqual(teacher.get("/session").status, 200)
+		self.assertEqual(Person(self.server).sign_in(teacher.name).status, 200)
+
+	def test_guessing_the_old_one_waits_as_at_the_door(self):
+		teacher = self.invite("teacher")
+		told = [teacher.change_password(f"guess number {i}", self.NEW).status for i in range(7)]
+		self.assertEqual(told[:5], [403] * 5)
+		self.assertIn(429, told)
+		self.refused(teacher.change_password(PASSWORD, self.NEW), 429, "too-many")
 
 
 class Sessions(ServerCase):
@@ -275,7 +425,8 @@ class Sessions(ServerCase):
 		self.assertEqual(answer.status, 200)
 
 	# what changes something, with a body that would be right
-	CHANGES = (("DELETE", "/session", None), ("POST", "/people", {"name": "x", "role": "teacher"}),
+	CHANGES = (("DELETE", "/session", None), ("POST", "/people", {"name": "x", "roles": ["teacher"]}),
+		("PUT", "/password", {"old": PASSWORD, "new": "other kind words"}),
 		("PATCH", "/people/{teacher}", {"revoked": True}), ("POST", "/people/{teacher}/invitation", None),
 		("POST", "/boxes", {}), ("PATCH", f"/boxes/{NOBODY_ID}", {"name": "x"}),
 		("PATCH", f"/observations/{NOBODY_ID}", {"title": "x"}),
@@ -413,12 +564,15 @@ class Access(Lessons):
 	TABLE = (
 		("GET", "/session", None, 401, 401, 200, 200, 200, 200, 200),
 		("GET", "/people", None, 401, 401, 200, 200, 200, 403, 403),
-		("POST", "/people", {"name": "", "role": "teacher"}, 401, 401, 400, 400, 400, 403, 403),
-		("POST", "/people", {"name": "", "role": "coach"}, 401, 401, 400, 403, 403, 403, 403),
-		("POST", "/people", {"name": "", "role": "administrator"},
+		("POST", "/people", {"name": "", "roles": ["teacher"]}, 401, 401, 400, 400, 400, 403, 403),
+		("POST", "/people", {"name": "", "roles": ["coach"]}, 401, 401, 400, 403, 403, 403, 403),
+		("POST", "/people", {"name": "", "roles": ["administrator"]},
 			401, 401, 400, 403, 403, 403, 403),
 		("PATCH", "/people/{nobody}", {"revoked": True}, 401, 401, 404, 403, 403, 403, 403),
 		("PATCH", "/people/{coach}", {"revoked": 7}, 401, 401, 400, 403, 403, 403, 403),
+		("PATCH", "/people/{coach}", {"roles": ["boss"]}, 401, 401, 400, 403, 403, 403, 403),
+		("PUT", "/password", {"old": PASSWORD, "new": "short"},
+			401, 401, 400, 400, 400, 400, 400),
 		("POST", "/people/{nobody}/invitation", None, 401, 401, 404, 403, 403, 403, 403),
 		("GET", "/boxes", None, 401, 401, 200, 200, 200, 403, 403),
 		("PATCH", "/boxes/{box}", {"name": "its name"}, 401, 401, 200, 404, 200, 404, 404),

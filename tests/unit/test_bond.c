@@ -133,13 +133,13 @@ static void a_broken_pairing_is_named_with_its_line_and_shows_no_token(void **st
 
 static void a_short_form_is_the_first_eight_bytes_of_the_key(void **state)
 {
-	char brief[BOND_SHORT_CHARS];
+	char brief[PIN_SHORT_CHARS];
 
-	bond_short(PIN, brief);
+	pin_short(PIN, brief);
 	assert_string_equal(brief, "abcd-ef01-2345-6789");
-	bond_short("", brief);
+	pin_short("", brief);
 	assert_string_equal(brief, "");
-	bond_short("sha256//AAAA", brief);
+	pin_short("sha256//AAAA", brief);
 	assert_string_equal(brief, "");
 }
 
@@ -196,7 +196,7 @@ static void the_key_is_found_in_a_certificate_and_nowhere_else(void **state)
 	static const unsigned char der[] = {0x30, 0x1a, 0x30, 0x16, 0xa0, 3, 2, 1, 2, 2, 1, 5, 0x30,
 		0, 0x30, 0, 0x30, 0, 0x30, 0, 0x30, 3, 0x03, 1, 0, 0, 0, 0};
 	unsigned char hash[32];
-	char pin[BOND_PIN_CHARS], expected[BOND_PIN_CHARS] = "sha256//";
+	char pin[PIN_CHARS], expected[PIN_CHARS] = "sha256//";
 
 	(void)crypto_hash_sha256(hash, spki, sizeof(spki));
 	(void)sodium_bin2base64(
