@@ -398,6 +398,26 @@ install-sim: $(SIM_SO)
 		> $(DESTDIR)$(SIM_DIR)/alsa-sim.conf
 	$(call put,644,$(prefix)/share/chalkbox/board,board/sim.conf)
 
+# --- boards ---
+
+# for the I2S microphone of a Raspberry Pi; left out where they cannot be compiled
+OVERLAYS := $(if $(shell command -v dtc),build/board/chalkbox-mic.dtbo)
+DEB_CHECK += device-tree-compiler systemd
+
+build/board/%.dtbo: board/overlays/%.dts
+	@mkdir -p $(@D)
+	$(say) DTC $@
+	$(Q)dtc -@ -I dts -O dtb -o $@ $<
+
+install-box: install-overlays
+install-overlays: $(OVERLAYS)
+	$(if $(OVERLAYS),$(call put,644,$(prefix)/share/chalkbox/overlays,$(OVERLAYS)))
+
+wiring: ## Draw board/wiring.svg and its I2S sister anew from the boards' files
+	$(PYTHON) board/wiring.py board/pi.conf > board/wiring.svg
+	$(PYTHON) board/wiring.py board/pi-i2s.conf > board/wiring-i2s.svg
+.PHONY: install-overlays wiring
+
 # --- packages ---
 
 RELEASE ?= trixie
@@ -406,7 +426,7 @@ DEB_DEB := mmdebstrap uidmap debian-archive-keyring rsync $(DEB_WEB)
 
 deb: ## Debian packages into build/deb (RELEASE=trixie|bookworm|all ARCH=arm64|amd64|all)
 	$(call install_missing,$(DEB_DEB))
-	@$(MAKE) --no-print-directory web
+	@$(MAKE) -s --no-print-directory build/web/ready
 	@for release in $(if $(filter all,$(RELEASE)),trixie bookworm,$(RELEASE)); do \
 		for arch in $(if $(filter all,$(ARCH)),arm64 amd64,$(ARCH)); do \
 			board/deb.sh $$release $$arch || exit 1; \
