@@ -4,6 +4,7 @@
  *	main.js       who is signed in, which page, the frame around it
  *	api.js        the server's requests
  *	words.js      times and amounts in words
+ *	health.js     what a box told of itself in words
  *	html.js       preact and htm
  *	pages/        a page each; parts.js is what they share
  *	lesson/       one observation: events.js computes, player.js plays, the rest draws

@@ -336,6 +336,13 @@ function asked(presses, remindS) {
 	}).sort((a, b) => a[0] - b[0]);
 }
 
+export const HEALTHY = { machine: 'Raspberry Pi 4 Model B Rev 1.5', wiring: 'Chalkbox on a Pi',
+	system: 'Debian GNU/Linux 12 (bookworm)', kernel: '6.1.0-rpi7', uptime_s: 21_000, power: 'good',
+	hot: false, total_bytes: 31_300_000_000, read_only: false, write_median_us: 2400,
+	write_p99_us: 18_000, clock_trusted: true, clock_uncertainty_ms: 12, recorder: true,
+	microphone: 'live', microphone_card: 'USB PnP Sound Device', loud_db: -31, clipped_permille: 2,
+	faults: 0 };
+
 /* A box as the server meets it, with a journal made by hand. */
 export class Box {
 	static async pair(coach, name) {
@@ -491,6 +498,14 @@ export class Box {
 		return response;
 	}
 
+	/* What it says of itself at the end of a sync. */
+	async report(health, more = {}) {
+		await this.send('POST', 'box/report', JSON.stringify({ version: '0.1.0',
+			time_ns: Date.now() * 1_000_000, free_bytes: 27_400_000_000, state_bytes: 310_000_000,
+			faults: [], unsent_entries: 0, unsent_snippets: 0, health, ...more }),
+		{ 'Content-Type': 'application/json' });
+	}
+
 	/* Brings all of it to the server. */
 	async bring() {
 		let kept = 0;
@@ -516,10 +531,7 @@ export class Box {
 				'Upload-Metadata': `journal ${b64(this.journal)},seq ${b64(seq)},sha256 ${b64(sha256)}`,
 			});
 		}
-		await this.send('POST', 'box/report', JSON.stringify({ version: '0.1.0',
-			time_ns: Date.now() * 1_000_000, free_bytes: 27_400_000_000, state_bytes: 310_000_000,
-			faults: [], unsent_entries: 0, unsent_snippets: 0 }),
-		{ 'Content-Type': 'application/json' });
+		await this.report(HEALTHY);
 	}
 }
 

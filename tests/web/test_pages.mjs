@@ -8,7 +8,7 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { axePath, browse, enter, open, Person, school, SHOTS } from './house.mjs';
+import { axePath, Box, browse, enter, HEALTHY, open, Person, school, SHOTS } from './house.mjs';
 
 const axe = fs.readFileSync(axePath, 'utf8');
 const failures = [];
@@ -21,6 +21,11 @@ before(async () => {
 	fs.mkdirSync(SHOTS, { recursive: true });
 	const jonas = await new Person(place.server).join(place.invitation);
 
+	place.worn = await Box.pair(place.coach, 'Worn box');
+	await place.worn.report({ ...HEALTHY, power: 'low-before', total_bytes: 29_000_000_000,
+		microphone: 'lost', loud_db: -57, clock_trusted: false },
+	{ faults: ['buttons: gpiochip0: no line GPIO6'], free_bytes: 1_900_000_000, unsent_snippets: 12 });
+	await Box.pair(place.coach, 'New box');
 	place.waiting = await place.coach.invite('Aylin Demir', 'teacher');
 	await place.administrator.inviteAndJoin('Tom Adeyemi', 'teacher');
 	for (const [name, title] of [['fractions', 'Fractions, group 7b'], ['unsure', ''], ['lost', '']]) {
@@ -279,17 +284,35 @@ describe('what coaches and administrators do', () => {
 		await page.context().close();
 	});
 
-	test('a box is renamed and revoked', async () => {
+	test('a box that needs a look says why, and one that is well says so', async () => {
 		const page = await open(browser, url, { failures });
+		const card = (name) => page.locator('.card', { has: page.getByRole('heading', { name }) });
 
 		await enter(page, url, 'Maria Okonkwo');
 		await page.goto(`${url}/#/boxes`);
-		await page.getByText('27.4 GB').waitFor();
-		await page.getByRole('button', { name: 'Rename' }).click();
+		await card('Blue box').getByText('All is well').waitFor();
+		await card('Blue box').getByText('27.4 GB free of 31.3 GB').waitFor();
+		await card('New box').getByText('it has told nothing yet').waitFor();
+		for (const line of ['Needs a look', 'The buttons do not work', 'no line GPIO6', 'nearly full',
+			'too weak at some moment', 'is it plugged in?', '12 snippets']) {
+			await card('Worn box').getByText(line).waitFor();
+		}
+		assert.equal(await card('Worn box').locator('.line.bad').count(), 1);
+		await card('Worn box').getByText('What it is made of').click();
+		await card('Worn box').getByText('Raspberry Pi 4 Model B').waitFor();
+		await page.context().close();
+	});
+
+	test('a box is renamed and revoked', async () => {
+		const page = await open(browser, url, { failures });
+		const card = (name) => page.locator('.card', { has: page.getByRole('heading', { name }) });
+
+		await enter(page, url, 'Maria Okonkwo');
+		await page.goto(`${url}/#/boxes`);
+		await page.getByRole('button', { name: 'Rename Blue box' }).click();
 		await page.getByLabel('Name').fill('Green box');
 		await page.getByRole('button', { name: 'Save' }).click();
-		await page.getByRole('heading', { name: 'Green box' }).waitFor();
-		await page.getByRole('button', { name: 'Revoke' }).click();
+		await card('Green box').getByRole('button', { name: 'Revoke' }).click();
 		await page.getByRole('dialog').getByRole('button', { name: 'Revoke it' }).click();
 		await page.getByText('can bring nothing any more').waitFor();
 		await assert.rejects(place.box.send('GET', `box?journal=${place.box.journal}`), /401/);

@@ -1,10 +1,8 @@
 /* Boxes: what each last said about itself, pairing, naming, revoking. */
 import { boxes, changeBox, pairBox } from '../api.js';
+import { faultOf, healthOf, madeOf } from '../health.js';
 import { html, useEffect, useState } from '../html.js';
-import { ago, bytes, count, plusMinus } from '../words.js';
 import { Ask, HandOn, Heading, Trouble, useChange, useLoad } from './parts.js';
-
-const FAST_CLOCK_MS = 2000; /* worth telling */
 
 function Left({ until }) {
 	const [now, setNow] = useState(Date.now());
@@ -38,22 +36,27 @@ function Pairing({ code, expires, close }) {
 		</section>`;
 }
 
+/* Its lamp says it by shape and colour, the words beside it say the same. */
+const Line = ({ line }) => html`
+	<div class=${`line ${line.lamp}`}><dt><span class="lamp" aria-hidden="true"></span>${line.name}</dt>
+		<dd>${line.says}${line.part !== undefined && line.part !== null && html`
+			<span class="meter" aria-hidden="true"><span style=${{ width: `${line.part * 100}%` }}></span></span>`}</dd></div>`;
+
 function Health({ box }) {
-	const clockMs = Math.abs(box.clock_error_ms ?? 0);
-	const notes = [
-		...box.faults ?? [],
-		clockMs > FAST_CLOCK_MS && `clock wrong by ${plusMinus(clockMs / 1000).slice(2)}`,
-	].filter(Boolean);
+	const lines = healthOf(box);
+	const made = madeOf(box);
+	const troubles = (box.faults ?? []).map(faultOf);
+	const care = troubles.length > 0 || lines.some((line) => line.lamp === 'care' || line.lamp === 'bad');
 
 	return html`
-		<dl class="facts">
-			<div><dt>last heard of</dt><dd>${ago(box.last_heard)}</dd></div>
-			<div><dt>free on its card</dt><dd>${box.free_bytes ? bytes(box.free_bytes) : 'not known'}</dd></div>
-			<div><dt>still to bring</dt><dd>${box.unsent_snippets || box.unsent_entries
-		? count(box.unsent_snippets ?? 0, 'snippet') : 'nothing'}</dd></div>
-			${box.version && html`<div><dt>version</dt><dd>${box.version}</dd></div>`}
-		</dl>
-		${notes.length > 0 && html`<ul class="faults">${notes.map((note) => html`<li>${note}</li>`)}</ul>`}`;
+		<p class=${care ? 'state care' : 'state'}>${care ? 'Needs a look'
+		: box.reported ? 'All is well' : 'Paired; it has told nothing yet'}</p>
+		${troubles.length > 0 && html`<ul class="faults">${troubles.map(([what, cause]) => html`
+			<li>${what}${cause && html`<span class="quiet"> (${cause})</span>`}</li>`)}</ul>`}
+		<dl class="health">${lines.map((line) => html`<${Line} line=${line} />`)}</dl>
+		${made.length > 0 && html`<details><summary>What it is made of</summary>
+			<dl class="facts">${made.map(([name, value]) => html`
+				<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></details>`}`;
 }
 
 function Box({ box, me, reload }) {
