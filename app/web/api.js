@@ -97,16 +97,20 @@ export async function signOut() {
 
 export const invitation = (code) => ask('GET', at('invitations', code), {}, { quiet: true });
 
-export async function acceptInvitation(code, password) {
-	return begin(await ask('POST', at('invitations', code), { json: { password } },
-		{ quiet: true }));
+export async function acceptInvitation(code, answer) {
+	return begin(await ask('POST', at('invitations', code), { json: answer }, { quiet: true }));
+}
+
+/* Another password; whoever else is signed in with this name is signed out. */
+export async function changePassword(old, password) {
+	return begin(await ask('PUT', 'password', { json: { old, new: password } }));
 }
 
 /* A list comes under its name. */
 const list = async (path) => (await ask('GET', path))[path];
 
 export const people = () => list('people');
-export const invite = (name, role) => ask('POST', 'people', { json: { name, role } });
+export const invite = (name, roles) => ask('POST', 'people', { json: { name, roles } });
 export const inviteAgain = (id) => ask('POST', at('people', id, 'invitation'));
 export const changePerson = (id, change) => ask('PATCH', at('people', id), { json: change });
 

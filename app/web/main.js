@@ -15,6 +15,7 @@
  */
 import { onSignedOut, session, signOut } from './api.js';
 import { html, render, useEffect, useState } from './html.js';
+import { Account } from './pages/account.js';
 import { Boxes } from './pages/boxes.js';
 import { Observation } from './pages/observation.js';
 import { Observations } from './pages/observations.js';
@@ -29,8 +30,10 @@ const PAGES = [
 	{ name: 'boxes', title: 'Boxes', page: Boxes, roles: ['coach', 'administrator'] },
 	{ name: 'people', title: 'People', page: People, roles: ['coach', 'administrator'] },
 	{ name: 'site', title: 'Site', page: Site, roles: ['administrator'] },
-	{ name: 'observations', title: 'An observation', page: Observation, roles: EVERYBODY, hidden: true },
+	{ name: 'observations', title: 'An observation', page: Observation, roles: EVERYBODY, ofOne: true },
+	{ name: 'account', title: 'My account', page: Account, roles: EVERYBODY, hidden: true },
 ];
+const mayOpen = (me, page) => page.roles.some((role) => me?.roles.includes(role));
 
 function routeNow() {
 	const [name = '', id = ''] = location.hash.replace(/^#\/?/, '').split('/');
@@ -65,10 +68,11 @@ function Frame({ me, here, leave, children }) {
 		<header class="top no-print">
 			<a class="brand" href="#/"><img src="icon.svg" alt="" width="28" height="28" /> Chalkbox</a>
 			<nav aria-label="Pages">${PAGES.filter((one) =>
-		!one.hidden && one.roles.includes(me.role)).map((one) => html`
+		!one.hidden && !one.ofOne && mayOpen(me, one)).map((one) => html`
 				<a href=${`#/${one.name}`} aria-current=${one.name === here ? 'page' : undefined}>${
-		one.name === 'people' && me.role === 'coach' ? 'Teachers' : one.title}</a>`)}</nav>
-			<p class="me"><span>${me.name}</span>
+		one.name === 'people' && !me.roles.includes('administrator') ? 'Teachers' : one.title}</a>`)}</nav>
+			<p class="me"><a href="#/account" title="My account"
+				aria-current=${here === 'account' ? 'page' : undefined}>${me.name}</a>
 				<button type="button" class="small" onClick=${leave}>Sign out</button></p>
 		</header>
 		${children}`;
@@ -107,9 +111,10 @@ function Chalkbox() {
 			location.hash = '#/sign-in';
 		}
 	};
-	const name = route.name === '' && me?.role === 'administrator' ? 'people' : route.name;
-	const entry = PAGES.find((one) => one.name === name && one.roles.includes(me?.role)
-		&& (one.hidden ? route.id !== '' : true));
+	const first = PAGES.find((one) => mayOpen(me, one) && one.name !== 'boxes');
+	const name = route.name || first?.name || '';
+	const entry = PAGES.find((one) => one.name === name && mayOpen(me, one)
+		&& (!one.ofOne || route.id !== ''));
 	const title = route.name === 'welcome' ? 'Welcome' : me === null ? 'Sign in'
 		: entry?.title ?? 'Nowhere';
 
@@ -136,7 +141,7 @@ function Chalkbox() {
 	}
 	return html`
 		<${Frame} me=${me} here=${name} leave=${leave}>
-			${entry ? html`<${entry.page} key=${`${route.name}/${route.id}`} me=${me} id=${route.id} />`
+			${entry ? html`<${entry.page} key=${`${route.name}/${route.id}`} me=${me} id=${route.id} enter=${enter} />`
 		: html`<${Nowhere} />`}
 		<//>`;
 }

@@ -116,3 +116,8 @@ export function bytes(n) {
 }
 
 export const count = some;
+
+const andFormat = new Intl.ListFormat('en-GB', { type: 'conjunction' });
+
+/* "administrator and coach" */
+export const and = (words) => andFormat.format(words);

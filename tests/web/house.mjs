@@ -186,12 +186,12 @@ export class Person {
 		return this;
 	}
 
-	async invite(name, role) {
-		return (await this.request('POST', 'people', { name, role })).link;
+	async invite(name, ...roles) {
+		return (await this.request('POST', 'people', { name, roles })).link;
 	}
 
-	async inviteAndJoin(name, role) {
-		return new Person(this.server).join(await this.invite(name, role));
+	async inviteAndJoin(name, ...roles) {
+		return new Person(this.server).join(await this.invite(name, ...roles));
 	}
 }
 

@@ -8,7 +8,9 @@ import fs from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 
-import { axePath, Box, browse, enter, HEALTHY, open, Person, school, SHOTS } from './house.mjs';
+import {
+	axePath, Box, browse, enter, HEALTHY, open, PASSWORD, Person, school, Server, SHOTS,
+} from './house.mjs';
 
 const axe = fs.readFileSync(axePath, 'utf8');
 const failures = [];
@@ -95,6 +97,7 @@ const PAGES = [
 		}
 		await page.getByText('This scheme is good.').waitFor();
 	}],
+	['account', 'Maria Okonkwo', '/#/account', 'h1:has-text("My account")'],
 	['nowhere', 'Jonas Lindqvist', '/#/nowhere', 'h1:has-text("no such page")'],
 ];
 
@@ -145,7 +148,7 @@ for (const scheme of ['light', 'dark']) {
 				assert.deepEqual(await findings(page), []);
 				await page.screenshot({ path: path.join(SHOTS, `${name}-${scheme}.png`) });
 				await page.screenshot({ path: path.join(SHOTS, `${name}-whole-${scheme}.png`), fullPage: true });
-				await page.setViewportSize({ width: 390, height: 844 });
+				await page.setViewportSize({ width: 360, height: 780 });
 				await page.evaluate(() => scrollTo(0, 0));
 				await settled(page);
 				assert.ok(await overflow(page) <= 0, 'nothing scrolls sideways on a phone');
@@ -155,6 +158,51 @@ for (const scheme of ['light', 'dark']) {
 		}
 	});
 }
+
+describe('a new server', () => {
+	let server;
+
+	before(async () => {
+		server = await Server.start();
+	});
+
+	after(async () => {
+		await server?.stop();
+	});
+
+	for (const [scheme, width] of [['light', 1280], ['dark', 360]]) {
+		test(`its first page in ${scheme}, ${width} wide: axe finds nothing serious`, async () => {
+			const page = await open(browser, server.url, { scheme, width, height: 800, failures });
+
+			await page.goto(server.link());
+			await page.getByLabel('I also observe lessons').waitFor();
+			await settled(page);
+			await page.screenshot({ path: path.join(SHOTS, `first-${scheme}.png`), fullPage: true });
+			assert.deepEqual(await findings(page), []);
+			assert.ok(await overflow(page) <= 0);
+			await page.context().close();
+		});
+	}
+
+	test('a coach alone is administrator and coach with one account', async () => {
+		const page = await open(browser, server.url, { failures });
+
+		await page.goto(server.link());
+		await page.getByLabel('Your name').fill('Maria Okonkwo');
+		await page.getByLabel('I also observe lessons').check();
+		await page.getByLabel('Choose a password').fill(PASSWORD);
+		await page.getByLabel('Once more').fill(PASSWORD);
+		await page.getByRole('button', { name: 'Come in' }).click();
+		await page.getByRole('heading', { name: 'My observations' }).waitFor();
+		assert.deepEqual(await page.locator('.top nav a').allTextContents(),
+			['My observations', 'Boxes', 'People', 'Site']);
+		await page.getByRole('link', { name: 'Maria Okonkwo' }).click();
+		await page.getByText('administrator and coach').waitFor();
+		await page.getByRole('button', { name: 'Sign out' }).click();
+		await enter(page, server.url, 'Maria Okonkwo');
+		await page.context().close();
+	});
+});
 
 describe('on paper', () => {
 	test('an observation prints its score, counts and list, and no controls', async () => {
@@ -317,6 +365,59 @@ describe('what coaches and administrators do', () => {
 		await page.getByText('can bring nothing any more').waitFor();
 		await assert.rejects(place.box.send('GET', `box?journal=${place.box.journal}`), /401/);
 		await page.context().close();
+	});
+
+	test('a person gets another role, and nobody is without one', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'administrator');
+		await page.goto(`${url}/#/people`);
+		const tom = page.locator('.people li', { hasText: 'Tom Adeyemi' });
+
+		await tom.getByRole('button', { name: 'Roles of Tom Adeyemi' }).click();
+		await tom.getByLabel('teacher').uncheck();
+		await tom.getByRole('button', { name: 'Save' }).click();
+		await tom.locator('div.trouble').waitFor();
+		await tom.getByLabel('coach').check();
+		await tom.getByLabel('teacher').check();
+		assert.deepEqual(await findings(page), []);
+		await tom.getByRole('button', { name: 'Save' }).click();
+		await tom.locator('.role').getByText('coach and teacher').waitFor();
+		assert.deepEqual((await place.administrator.request('GET', 'people')).people
+			.find((one) => one.name === 'Tom Adeyemi').roles, ['coach', 'teacher']);
+		await page.context().close();
+	});
+
+	test('people change their own password, and are signed out elsewhere', async () => {
+		const page = await open(browser, url, { failures });
+		const elsewhere = await open(browser, url, { failures });
+
+		await enter(page, url, 'Tom Adeyemi');
+		await enter(elsewhere, url, 'Tom Adeyemi');
+		await page.getByRole('link', { name: 'Tom Adeyemi' }).click();
+		const change = async (old, password, again) => {
+			await page.getByLabel('The one you have now').fill(old);
+			await page.getByLabel('The new one').fill(password);
+			await page.getByLabel('Once more').fill(again);
+			await page.getByRole('button', { name: 'Change it' }).click();
+		};
+
+		await change(PASSWORD, 'four quiet words now', 'four quiet words then');
+		await page.getByText('The two are not the same.').waitFor();
+		await change('not this one', 'four quiet words now', 'four quiet words now');
+		await page.locator('div.trouble').waitFor();
+		await change(PASSWORD, 'four quiet words now', 'four quiet words now');
+		await page.getByText('you are not any more').waitFor();
+		await page.getByRole('link', { name: 'My observations' }).click();
+		await page.getByRole('heading', { name: 'My observations' }).waitFor();
+		await elsewhere.reload();
+		await elsewhere.getByRole('heading', { name: 'Welcome back' }).waitFor();
+		await elsewhere.getByLabel('Name').fill('Tom Adeyemi');
+		await elsewhere.getByLabel('Password').fill('four quiet words now');
+		await elsewhere.getByRole('button', { name: 'Sign in' }).click();
+		await elsewhere.getByRole('button', { name: 'Sign out' }).waitFor();
+		await page.context().close();
+		await elsewhere.context().close();
 	});
 
 	test('a person is revoked, and let in again', async () => {

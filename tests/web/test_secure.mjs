@@ -41,7 +41,7 @@ after(async () => {
 });
 
 test('the server says the pin by which the browser knows it', () => {
-	assert.ok(server.said.includes(`sha256//${server.pin}\n`), server.said);
+	assert.ok(server.said.includes(`sha256//${server.pin}`), server.said);
 });
 
 test('a browser that pins another key does not come in', async () => {
@@ -97,6 +97,25 @@ test('signing out while it plays ends the sound, and takes the cookie away', asy
 	await page.getByLabel('Password').fill(PASSWORD);
 	await page.getByRole('button', { name: 'Sign in' }).click();
 	await page.locator('.item').waitFor();
+});
+
+test('where a box is paired, the key it has to show is shown', async () => {
+	const desk = await open(browser, server.url, { failures });
+	const hex = Buffer.from(server.pin, 'base64').toString('hex');
+
+	await enter(desk, server.url, 'Maria Okonkwo');
+	await desk.getByRole('link', { name: 'Boxes' }).click();
+	await desk.getByRole('button', { name: 'Pair a box' }).click();
+	const shown = await desk.locator('.pin-text').textContent();
+
+	assert.match(shown, /^[0-9a-f]{4}(-[0-9a-f]{4})+$/);
+	assert.ok(hex.startsWith(shown.replaceAll('-', '')), `${shown} of ${hex}`);
+	const command = await desk.getByLabel('Type this on the box').inputValue();
+
+	assert.match(command, new RegExp(`^sudo chalkbox pair ${server.url} [A-Z]{4}-[A-Z]{4} --pin ${shown}$`));
+	await desk.getByText('A box without a screen').click();
+	assert.ok((await desk.locator('pre').textContent()).endsWith(`\npin=${shown}`));
+	await desk.context().close();
 });
 
 test('without TLS nothing is said about it', async () => {

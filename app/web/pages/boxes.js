@@ -19,19 +19,20 @@ function Left({ until }) {
 		: html`<p class="trouble">This code is over. Make another one.</p>`;
 }
 
-function Pairing({ code, expires, close }) {
+function Pairing({ code, expires, pin, close }) {
 	return html`
 		<section class="sheet-of-paper" aria-labelledby="pair-title">
 			<h2 id="pair-title">Pair a box</h2>
 			<p class="code" aria-label=${`The code: ${[...code].join(' ')}`}>${code}</p>
 			<${Left} until=${expires} />
-			<${HandOn} label="Type this on the box" text=${`sudo chalkbox pair ${location.origin} ${code}`} />
-			<p class="quiet">The box shows a short key; compare it with the one that the server showed when
-				it was started.</p>
+			<${HandOn} label="Type this on the box" text=${
+		`sudo chalkbox pair ${location.origin} ${code}${pin ? ` --pin ${pin}` : ''}`} />
+			${pin && html`<p>By this short key the box knows this server from now on. It takes no other, and
+				shows it once it is paired:</p><p class="pin-text"><code>${pin}</code></p>`}
 			<details><summary>A box without a screen</summary>
-				<p>Save these two lines as <code>chalkbox-pair.txt</code> on the boot partition of its card,
+				<p>Save these lines as <code>chalkbox-pair.txt</code> on the boot partition of its card,
 					and switch it on.</p>
-				<pre>${`url=${location.origin}\ncode=${code}`}</pre></details>
+				<pre>${`url=${location.origin}\ncode=${code}${pin ? `\npin=${pin}` : ''}`}</pre></details>
 			<button type="button" onClick=${close}>Done</button>
 		</section>`;
 }

@@ -1,7 +1,7 @@
 /* Whom the teacher lets see an observation, besides the coach who made it. */
 import { guests, letNotSee, letSee } from '../api.js';
 import { html } from '../html.js';
-import { shortDay } from '../words.js';
+import { and, shortDay } from '../words.js';
 import { Trouble, useChange, useLoad } from './parts.js';
 
 export function Guests({ id }) {
@@ -28,7 +28,7 @@ export function Guests({ id }) {
 			<p class="quiet">Your coach sees this observation, and whom you name here: a colleague, or
 				another coach. You can end that at any time.</p>
 			${list && list.length > 0 && html`<ul class="looks">${list.map((guest) => html`
-				<li><b>${guest.name}</b> ${guest.role}, since ${shortDay(guest.since)}
+				<li><b>${guest.name}</b> ${and(guest.roles)}, since ${shortDay(guest.since)}
 					<button type="button" class="small" disabled=${busy} onClick=${() => remove(guest.id)}>
 						No more<span class="visually-hidden"> for ${guest.name}</span></button></li>`)}</ul>`}
 			<form class="row" onSubmit=${submit}>

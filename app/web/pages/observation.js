@@ -118,7 +118,7 @@ function Assign({ summary, changed }) {
 				<label>Title<input name="title" defaultValue=${summary.title} maxlength="200" /></label>
 				<label>Teacher<select name="teacher">
 					<option value="">nobody yet</option>
-					${(teachers ?? []).filter((one) => one.role === 'teacher' && !one.revoked).map((one) => html`
+					${(teachers ?? []).filter((one) => one.roles.includes('teacher') && !one.revoked).map((one) => html`
 						<option value=${one.id} selected=${one.id === summary.teacher?.id}>${one.name}</option>`)}
 				</select></label>
 				<button type="submit" disabled=${busy || !teachers}>Save</button>

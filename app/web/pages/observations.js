@@ -55,13 +55,14 @@ export function Observations({ me }) {
 		<main id="main">
 			<${Heading}>My observations<//>
 			<${Trouble} problem=${problem} again=${again} />
-			${list && list.length === 0 && html`<p class="empty">${EMPTY[me.role]}</p>`}
+			${list && list.length === 0 && html`<p class="empty">${
+		me.roles.includes('coach') ? EMPTY.coach : EMPTY.teacher}</p>`}
 			${[...byMonth].map(([month, items]) => html`
 				<section key=${month}>
 					<h2 class="month">${month}</h2>
 					<ul class="items">${items.map((one) => html`
 						<${Item} key=${one.id} one=${one} me=${me} />`)}</ul>
 				</section>`)}
-			${me.role === 'coach' && html`<${Plans} />`}
+			${me.roles.includes('coach') && html`<${Plans} />`}
 		</main>`;
 }

@@ -108,3 +108,30 @@ export function HandOn({ text, label }) {
 			<button type="button" onClick=${copy}>${done ? 'Copied' : 'Copy'}</button>
 		</div>`;
 }
+
+const PASSWORD_LEAST = 10;
+
+/* A new password, typed twice. */
+export function NewPassword({ label, differs }) {
+	return html`
+		<label>${label}
+			<input name="password" type="password" autocomplete="new-password" required
+				minlength=${PASSWORD_LEAST} aria-describedby="password-hint" /></label>
+		<p class="hint" id="password-hint">At least ${PASSWORD_LEAST} characters. A few words
+			in a row are good, and easy to keep in mind.</p>
+		<label>Once more
+			<input name="again" type="password" autocomplete="new-password" required
+				aria-invalid=${differs} aria-describedby=${differs ? 'again-hint' : undefined} /></label>
+		${differs && html`<p class="trouble" id="again-hint" role="alert">The two are not the same.</p>`}`;
+}
+
+/* What was typed into it; null, and the second field has the focus, if it differs. */
+export function passwordIn(form) {
+	const { password, again } = form.elements;
+
+	if (password.value === again.value) {
+		return password.value;
+	}
+	again.focus();
+	return null;
+}

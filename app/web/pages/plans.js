@@ -44,7 +44,7 @@ export function Plans() {
 			<details><summary>Plan a visit</summary>
 				<form class="row" onSubmit=${submit}>
 					<label>Teacher<select name="teacher" required>${(teachers ?? [])
-		.filter((one) => one.role === 'teacher' && !one.revoked)
+		.filter((one) => one.roles.includes('teacher') && !one.revoked)
 		.map((one) => html`<option value=${one.id}>${one.name}</option>`)}</select></label>
 					<label>Title<input name="title" maxlength="200" /></label>
 					<label class="short">Day<input name="day" type="date" required /></label>

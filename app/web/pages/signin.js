@@ -1,9 +1,8 @@
 /* Sign in; and the first visit, which begins with an invitation. */
 import { acceptInvitation, invitation, signIn } from '../api.js';
 import { html, useState } from '../html.js';
-import { Heading, Trouble, useChange, useLoad } from './parts.js';
-
-const PASSWORD_LEAST = 10;
+import { and } from '../words.js';
+import { Heading, NewPassword, passwordIn, Trouble, useChange, useLoad } from './parts.js';
 
 export function SignIn({ enter }) {
 	const [run, busy, problem] = useChange();
@@ -56,14 +55,14 @@ export function Welcome({ code, enter }) {
 	const submit = async (event) => {
 		event.preventDefault();
 		const form = new FormData(event.target);
+		const password = passwordIn(event.target);
 
-		if (form.get('password') !== form.get('again')) {
-			setDiffers(true);
-			event.target.elements.again.focus();
+		setDiffers(password === null);
+		if (password === null) {
 			return;
 		}
-		setDiffers(false);
-		const person = await run(() => acceptInvitation(code, form.get('password')));
+		const first = offer.first && { name: form.get('username').trim(), coach: form.has('coach') };
+		const person = await run(() => acceptInvitation(code, { password, ...first }));
 
 		if (person) {
 			enter(person);
@@ -81,22 +80,23 @@ export function Welcome({ code, enter }) {
 	if (!offer) {
 		return html`<main class="door" id="main" aria-busy="true"></main>`;
 	}
+	const { roles } = offer;
+
 	return html`
 		<main class="door" id="main">
-			<${Heading} kicker=${offer.server ?? 'Chalkbox'}>Welcome, ${offer.name}<//>
-			<p>You are invited as ${offer.role === 'administrator' ? 'an' : 'a'} ${offer.role}.</p>
-			<ul class="promises">${(PROMISES[offer.role] ?? []).map((line) => html`<li>${line}</li>`)}</ul>
+			<${Heading} kicker=${offer.server ?? 'Chalkbox'}>Welcome${offer.first ? '' : `, ${offer.name}`}<//>
+			<p>${offer.first ? 'You are the first here, and its administrator.'
+		: `You are invited as ${roles[0] === 'administrator' ? 'an' : 'a'} ${and(roles)}.`}</p>
+			<ul class="promises">${roles.flatMap((role) => PROMISES[role] ?? []).map((line) =>
+		html`<li>${line}</li>`)}</ul>
 			<form onSubmit=${submit}>
-				<input type="text" name="username" value=${offer.name} autocomplete="username" hidden />
-				<label>Choose a password
-					<input name="password" type="password" autocomplete="new-password" required
-						minlength=${PASSWORD_LEAST} aria-describedby="password-hint" /></label>
-				<p class="hint" id="password-hint">At least ${PASSWORD_LEAST} characters. A few words
-					in a row are good, and easy to keep in mind.</p>
-				<label>Once more
-					<input name="again" type="password" autocomplete="new-password" required
-						aria-invalid=${differs} aria-describedby=${differs ? 'again-hint' : undefined} /></label>
-				${differs && html`<p class="trouble" id="again-hint" role="alert">The two are not the same.</p>`}
+				${offer.first ? html`
+					<label>Your name, as others see it<input name="username" autocomplete="username"
+						required maxlength="100" /></label>
+					<label class="tick"><input name="coach" type="checkbox" /><span>I also observe lessons,
+						as a coach</span></label>`
+		: html`<input type="text" name="username" value=${offer.name} autocomplete="username" hidden />`}
+				<${NewPassword} label="Choose a password" differs=${differs} />
 				<${Trouble} problem=${problem} />
 				<button type="submit" class="primary" disabled=${busy}>Come in</button>
 			</form>
