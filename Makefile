@@ -60,7 +60,8 @@ HEALTH := app/health/health.o app/health/power.o app/health/card.o app/health/ma
 APP := $(BASE) $(SCHEME) $(JOURNAL)
 CLI := $(addprefix app/cli/,cli.o record.o observations.o show.o events.o play.o check.o sync.o press.o \
 	console.o draw.o tables.o canvas.o screen.o keys.o units.o csv.o sound.o speaker.o \
-	boardlink.o wiring.o pressscript.o terminal.o)
+	boardlink.o wiring.o pressscript.o terminal.o doctor.o doctor_box.o doctor_board.o \
+	doctor_try.o doctor_server.o doctor_draw.o recorderlink.o gpiolines.o unitbus.o helper.o)
 FIRMWARE := firmware/box.o firmware/panel.o firmware/sound.o firmware/report.o firmware/gpio$(GPIOD).o firmware/evdev.o \
 	firmware/simboard.o firmware/debounce.o firmware/contacts.o firmware/recorder.o \
 	firmware/microphone.o firmware/listener.o firmware/ring.o firmware/sampleclock.o \
@@ -122,7 +123,7 @@ $(B)/tests/bench/posts: $(B)/tests/bench/posts.o
 # --- sync ---
 
 PKGS_SYNC := libcurl
-SYNC := $(addprefix app/sync/,sync.o pair.o sending.o report.o rules.o survey.o batch.o upload.o talk.o \
+SYNC := $(addprefix app/sync/,sync.o pair.o probe.o sending.o report.o rules.o survey.o batch.o upload.o talk.o \
 	patience.o transport.o reply.o said.o network.o bond.o notes.o writer.o progress.o)
 UNIT_TESTS += control sync bond health
 FUZZERS += said

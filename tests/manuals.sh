@@ -12,7 +12,7 @@ build=${CHALKBOX_BUILD:-build/release}
 "$build/chalkbox" --help >/dev/null || bad=1
 "$build/chalkbox-server" --help >/dev/null || bad=1
 "$build/chalkbox-sync" --help >/dev/null || bad=1
-for command in observations show events play check press console sync pair; do
+for command in observations show events play check press console sync pair doctor; do
 	"$build/chalkbox" "$command" --help >/dev/null || bad=1
 	grep -q "$command" app/cli/chalkbox.1 || {
 		echo "app/cli/chalkbox.1 says nothing of $command"

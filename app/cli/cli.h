@@ -32,7 +32,7 @@ struct command {
 };
 
 extern const struct command command_observations, command_show, command_events, command_play,
-	command_press, command_check, command_console, command_sync, command_pair;
+	command_press, command_check, command_console, command_sync, command_pair, command_doctor;
 
 /* The options every command takes; stand first in its own list. */
 #define CLI_OPTIONS                                                                                \

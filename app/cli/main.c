@@ -10,6 +10,12 @@
  *   events.c        events as CSV or JSON, for other programs
  *   play.c          the sound around an event
  *   check.c         verifies the journal and every snippet
+ *   doctor.c        whether the box is well: the table of checks
+ *   doctor_box.c    what they look at: its programs,
+ *   doctor_board.c  its hardware,
+ *   doctor_try.c    buttons and lamps by hand,
+ *   doctor_server.c the time and its server
+ *   doctor_draw.c   findings as text and JSON
  *   sync.c          sync and pair, handed over to chalkbox-sync
  *   press.c         presses the simulated board's buttons
  *   console.c       the simulated board on a terminal
@@ -26,6 +32,10 @@
  *   sound.c         Ogg Opus read and decoded
  *   speaker.c       decoded sound to aplay or into a WAV file
  *   boardlink.c     the simulated board's socket
+ *   recorderlink.c  the recorder's control socket
+ *   gpiolines.c     GPIO lines by name, and who holds them
+ *   unitbus.c       what systemd says of our units
+ *   helper.c        our other programs, run for what they say
  *   wiring.c        what people call a button -> the line it is wired to
  *   pressscript.c   press scripts read
  */
@@ -44,6 +54,7 @@ static const struct command *const commands[] = {
 	&command_events,
 	&command_play,
 	&command_check,
+	&command_doctor,
 	&command_sync,
 	&command_pair,
 	&command_press,

@@ -2,8 +2,8 @@
  * The network is chalkbox-sync's: these two commands give it what was asked for
  * and step aside, so that its exit code and its words are theirs.
  */
-#include "app/base/file.h"
 #include "app/cli/cli.h"
+#include "app/cli/helper.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,8 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PROGRAM "chalkbox-sync"
-#define INSTALLED CHALKBOX_PREFIX "/sbin/" PROGRAM
 #define WORDS_MOST 12
 
 static int run_sync(struct cli *cli, int argc, char **argv);
@@ -41,31 +39,12 @@ const struct command command_pair = {
 	.run = run_pair,
 };
 
-/* Beside this program, or where it is installed. */
-static void find_program(char ret_path[static PATH_MAX])
-{
-	ssize_t n = readlink("/proc/self/exe", ret_path, PATH_MAX - 1);
-	char *slash;
-
-	if (n > 0) {
-		ret_path[n] = '\0';
-		slash = strrchr(ret_path, '/');
-		if (slash != NULL && (size_t)(slash - ret_path) + sizeof(PROGRAM) + 1 < PATH_MAX) {
-			memcpy(slash + 1, PROGRAM, sizeof(PROGRAM));
-			if (access(ret_path, X_OK) == 0) {
-				return;
-			}
-		}
-	}
-	memcpy(ret_path, INSTALLED, sizeof(INSTALLED));
-}
-
 /* (execv() takes words that could be written, and leaves them alone.) */
 static int hand_over(char **words)
 {
 	char path[PATH_MAX];
 
-	find_program(path);
+	helper_path("chalkbox-sync", path);
 	fflush(stdout);
 	words[0] = path;
 	execv(path, words);

@@ -4,6 +4,7 @@
  * - main(): options, configuration, then one run
  *     - sync.[ch]        the run: its steps and their order
  *     - pair.c           pairing, by hand or by a file
+ *     - probe.[ch]       a look that changes nothing, for doctor
  *
  * - up and down
  *     - sending.c        entries, snippets
@@ -32,6 +33,7 @@
 #include "app/base/config.h"
 #include "app/sync/bond.h"
 #include "app/sync/notes.h"
+#include "app/sync/probe.h"
 #include "app/sync/sync.h"
 
 #include <curl/curl.h>
@@ -55,6 +57,7 @@ struct options {
 		DO_RUN,
 		DO_PAIR = 256,
 		DO_STATUS,
+		DO_PROBE,
 		DO_HELP,
 		DO_VERSION,
 		SET_NOW,
@@ -76,6 +79,7 @@ static const char usage[] =
 	"      --now              even during a lesson, and on any network\n"
 	"      --dry-run          say what would go; change nothing\n"
 	"      --status           say to whom the box belongs and how the last run went\n"
+	"      --probe            look at pairing, network and server, change nothing; JSON\n"
 	"      --pair URL CODE    make it belong to a server, by a code of its page of boxes\n"
 	"      --pin KEY          with --pair: the key the server must have, short form or whole\n"
 	"      --patience SECONDS how long to wait, in sum, for a server that is busy or\n"
@@ -130,6 +134,7 @@ static bool take_option(int option, struct options *options)
 		return true;
 	case DO_PAIR:
 	case DO_STATUS:
+	case DO_PROBE:
 	case DO_VERSION:
 		options->what = option;
 		return true;
@@ -145,6 +150,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
 		{"now", no_argument, NULL, SET_NOW},
 		{"dry-run", no_argument, NULL, SET_DRY},
 		{"status", no_argument, NULL, DO_STATUS},
+		{"probe", no_argument, NULL, DO_PROBE},
 		{"pair", no_argument, NULL, DO_PAIR},
 		{"pin", required_argument, NULL, SET_PIN},
 		{"patience", required_argument, NULL, SET_PATIENCE},
@@ -293,6 +299,11 @@ static int run(const struct options *options, const struct config *config)
 		r = status(config);
 		curl_global_cleanup();
 		return r;
+	}
+	if (options->what == DO_PROBE) {
+		r = probe_run(config, options->sync.stall_s, &error);
+		curl_global_cleanup();
+		return r < 0 ? complain(EXIT_FAILURE, &error) : EXIT_SUCCESS;
 	}
 	r = options->what == DO_PAIR
 		? sync_pair(config, options->url, options->code, options->pin, &progress, &error)
