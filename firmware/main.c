@@ -52,6 +52,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 
@@ -138,12 +140,24 @@ static int show(const struct config *config, const struct scheme *scheme, bool p
 	return EXIT_SUCCESS;
 }
 
+/*
+ * What is in memory was heard: it goes to no core dump, to no swap, and what
+ * libraries free is overwritten. A box that may not lock its memory listens all
+ * the same: its service may.
+ */
+static void keep_to_memory(void)
+{
+	const struct rlimit none = {0, 0};
+	(void)setrlimit(RLIMIT_CORE, &none);
+	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	mallopt(M_PERTURB, 0xa5);
+}
+
 static int run(const struct config *config)
 {
 	struct box *box;
 	struct error error;
-	/* what libraries free is overwritten: their buffers held sound */
-	mallopt(M_PERTURB, 0xa5);
+	keep_to_memory();
 	umask(0027);
 	int r = box_open(config, &box, &error);
 	if (r == 0) {
