@@ -434,6 +434,18 @@ deb: ## Debian packages into build/deb (RELEASE=trixie|bookworm|all ARCH=arm64|a
 		done; \
 	done
 
+# --- the virtual board ---
+
+DEB_BOARD := qemu-system-arm qemu-utils qemu-user-static mmdebstrap debian-archive-keyring \
+	device-tree-compiler e2fsprogs kmod cpio xz-utils util-linux opus-tools python3
+
+check-board: ## Boot an arm64 board with our packages and drive it (RELEASE=trixie|bookworm)
+	$(call install_missing,$(DEB_BOARD))
+	@$(MAKE) --no-print-directory deb RELEASE=$(RELEASE) ARCH=arm64
+	@$(call in,release,build/lesson/lesson.wav)
+	@CHALKBOX_VM_RELEASE=$(RELEASE) tests/run --label board $(sort $(wildcard tests/board/test_*.py))
+.PHONY: check-board
+
 # --- the rest ---
 
 pictures: check-web ## Renew the README's pictures from the pages as they are
