@@ -45,7 +45,7 @@ static void put_result(struct probe *probe, const char *word, const char *says)
 /* Whether there is a pairing to go on with. */
 static bool look_at_pairing(struct probe *probe)
 {
-	char brief[BOND_SHORT_CHARS];
+	char brief[PIN_SHORT_CHARS];
 	struct error error;
 	int r = bond_read(probe->config->sync_state, &probe->pairing, &error);
 
@@ -61,7 +61,7 @@ static bool look_at_pairing(struct probe *probe)
 			r == -ENOENT ? "this box belongs to no server yet" : error.text);
 		return false;
 	}
-	bond_short(probe->pairing.pin, brief);
+	pin_short(probe->pairing.pin, brief);
 	put(probe, "server", text_json(probe->pairing.url));
 	put(probe, "name", text_json(probe->pairing.server));
 	put(probe, "key", brief[0] ? json_string(brief) : json_null());
