@@ -24,17 +24,18 @@
 #include <unistd.h>
 
 #define PROBE_MS 40000
+#define PRESS_S 15
 #define READ_STEP 512
 
 static int run(struct cli *cli, int argc, char **argv);
 
 const struct command command_doctor = {
 	.name = "doctor",
-	.arguments = "[--press] [--lamps] [--json]",
+	.arguments = "[--press] [--seconds N] [--lamps] [--json]",
 	.summary = "looks whether this box is well, and says what to do",
-	.help = "  --press            also waits for each button to be pressed, one after the "
-		"other\n"
-		"  --lamps            also lights each lamp, one after the other\n"
+	.help = "  --press            also waits for each button to be pressed, in turn\n"
+		"  --seconds N        how long each is waited for, 1 to 25 (default 15)\n"
+		"  --lamps            also lights each lamp, in turn\n"
 		"\n"
 		"While buttons and lamps are tried nothing is recorded. Some things only root or\n"
 		"a member of the group chalkbox can see. Exits with 1 when something is wrong.\n",
@@ -260,11 +261,13 @@ static int run(struct cli *cli, int argc, char **argv)
 	static const struct option options[] = {
 		CLI_OPTIONS,
 		{"press", no_argument, NULL, 'p'},
+		{"seconds", required_argument, NULL, 's'},
 		{"lamps", no_argument, NULL, 'l'},
 		{0},
 	};
 	struct doctor *doctor = calloc(1, sizeof(*doctor));
 	struct error error;
+	int64_t seconds = PRESS_S;
 	int option, r = 0;
 	bool wrong;
 
@@ -275,6 +278,10 @@ static int run(struct cli *cli, int argc, char **argv)
 		if (option == CLI_STOP) {
 			free(doctor);
 			return cli->status;
+		}
+		if (option == 's' && cli_number(cli, "--seconds", optarg, 1, 25, &seconds) < 0) {
+			free(doctor);
+			return CLI_USAGE;
 		}
 		doctor->press |= option == 'p';
 		doctor->lamps |= option == 'l';
@@ -287,6 +294,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	}
 	doctor->config_path = cli->config_path;
 	doctor->json = cli->json;
+	doctor->press_s = (int)seconds;
 	terminal_drawing(&doctor->drawing);
 	prepare(doctor);
 	if (!cli->json) {

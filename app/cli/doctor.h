@@ -40,6 +40,7 @@ struct finding {
 struct doctor {
 	const char *config_path;
 	bool json, press, lamps;
+	int press_s; /* how long each button is waited for */
 	struct drawing drawing;
 
 	/* what several checks need; looked at once, before them */

@@ -141,6 +141,23 @@ void doctor_pairing(struct doctor *doctor)
 	finding_value(finding, "server", json_string(said(doctor, "server")));
 }
 
+static void compare_clocks(struct doctor *doctor)
+{
+	const json_t *apart = json_object_get(doctor->probe, "clock_error_ms");
+	struct finding *finding;
+	struct clock_pair pair;
+
+	clock_pair(&pair);
+	if (json_is_integer(apart) && pair.trusted && llabs(json_integer_value(apart)) > APART_MS) {
+		finding = doctor_say(doctor, FINDING_WARNING,
+			"This box's clock and the server's are %.1f s apart, though this one is "
+			"set.",
+			(double)llabs(json_integer_value(apart)) / 1e3);
+		snprintf(finding->part, sizeof(finding->part), "clock");
+		finding_fix(finding, "See what sets the server's clock.");
+	}
+}
+
 void doctor_server(struct doctor *doctor)
 {
 	const json_t *network = json_object_get(doctor->probe, "network");
@@ -184,23 +201,7 @@ void doctor_server(struct doctor *doctor)
 	}
 	finding_value(finding, "result", json_string(said(doctor, "result")));
 	finding_value(finding, "network", json_boolean(up));
-}
-
-static void compare_clocks(struct doctor *doctor)
-{
-	const json_t *apart = json_object_get(doctor->probe, "clock_error_ms");
-	struct finding *finding;
-	struct clock_pair pair;
-
-	clock_pair(&pair);
-	if (json_is_integer(apart) && pair.trusted && llabs(json_integer_value(apart)) > APART_MS) {
-		finding = doctor_say(doctor, FINDING_WARNING,
-			"This box's clock and the server's are %.1f s apart, though this one is "
-			"set.",
-			(double)llabs(json_integer_value(apart)) / 1e3);
-		snprintf(finding->part, sizeof(finding->part), "clock");
-		finding_fix(finding, "See what sets the server's clock.");
-	}
+	compare_clocks(doctor);
 }
 
 void doctor_key(struct doctor *doctor)
@@ -228,7 +229,6 @@ void doctor_key(struct doctor *doctor)
 			doctor, FINDING_UNKNOWN, "No server has shown its key just now.");
 	}
 	finding_value(finding, "key", key[0] ? json_string(key) : json_null());
-	compare_clocks(doctor);
 }
 
 void doctor_unsent(struct doctor *doctor)

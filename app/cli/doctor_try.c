@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define PRESS_MS 15000
 #define RELEASE_MS 5000
 #define LIT_MS 1000
 
@@ -96,7 +95,7 @@ static bool try_button(struct doctor *doctor, const struct config_wire *wire, si
 	fprintf(stderr, "  %s %s ... ", is_switch ? "switch to and fro:" : "press", name);
 	fflush(stderr);
 	snprintf(wanted, sizeof(wanted), "press %s", wire->name);
-	r = await(doctor, wanted, PRESS_MS);
+	r = await(doctor, wanted, doctor->press_s * 1000);
 	if (r == 0) {
 		snprintf(wanted, sizeof(wanted), "release %s", wire->name);
 		r = await(doctor, wanted, RELEASE_MS);
@@ -122,7 +121,7 @@ static bool try_button(struct doctor *doctor, const struct config_wire *wire, si
 		return false;
 	}
 	finding = doctor_say(
-		doctor, FINDING_FAULT, "%s was not seen within %d s.", name, PRESS_MS / 1000);
+		doctor, FINDING_FAULT, "%s was not seen within %d s.", name, doctor->press_s);
 	finding_fix(finding,
 		"Look at its wire, from the pin of %s to ground; or correct the line in "
 		"the board's file.",
