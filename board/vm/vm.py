@@ -210,9 +210,13 @@ class VM:
     def _disks(self):
         state = f"driver=raw,node-name=state,file.driver=file,file.filename={self.state_path}"
         if self.state_log_path:
+            # a flush is an entry of the log and nothing else: so their order is exact
             state = ("driver=blklogwrites,node-name=state,log-sector-size=512,"
-                f"file.driver=raw,file.file.driver=file,file.file.filename={self.state_path},"
-                f"log.driver=raw,log.file.driver=file,log.file.filename={self.state_log_path}")
+                "log-super-update-interval=1,"
+                "file.driver=raw,file.file.driver=file,file.file.cache.no-flush=on,"
+                f"file.file.filename={self.state_path},"
+                "log.driver=raw,log.file.driver=file,log.file.cache.no-flush=on,"
+                f"log.file.filename={self.state_log_path}")
         return ["-drive", f"file={self.root_path},format=qcow2,if=none,id=root,cache=unsafe",
             "-device", "virtio-blk-pci,drive=root", "-blockdev", state,
             "-device", "virtio-blk-pci,drive=state,serial=state"]
