@@ -44,6 +44,13 @@ async function send(method, path, { json, text } = {}) {
 	}
 }
 
+/* What is wrong with a field is said as "name: nobody has that name". */
+function sentence(message) {
+	const said = message?.replace(/^\w+: /, '');
+
+	return said && said[0].toUpperCase() + said.slice(1) + (/[.?!]$/.test(said) ? '' : '.');
+}
+
 async function ask(method, path, body, { quiet = false } = {}) {
 	const response = await send(method, path, body);
 	let answer = null;
@@ -63,8 +70,7 @@ async function ask(method, path, body, { quiet = false } = {}) {
 		token = '';
 		signedOut();
 	}
-	throw new Problem(response.status, answer?.error ?? 'failed',
-		answer?.message ?? `The server answered ${response.status}. Try again in a moment.`);
+	throw new Problem(response.status, answer?.error ?? 'failed', sentence(answer?.message) ?? `The server answered ${response.status}. Try again in a moment.`);
 }
 
 function begin(session) {

@@ -80,7 +80,7 @@ function Frame({ me, here, leave, children }) {
 
 const Nowhere = () => html`
 	<main id="main"><${Heading}>There is no such page<//>
-		<p><a href="#/">My observations</a></p></main>`;
+		<p><a href="#/">To the first page</a></p></main>`;
 
 function Chalkbox() {
 	const [me, setMe] = useState(undefined); /* undefined: not known yet */

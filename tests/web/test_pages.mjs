@@ -219,6 +219,7 @@ describe('on paper', () => {
 		for (const seen of ['.score', '.legend', '.cards', '.bins', '.list']) {
 			assert.ok(await page.locator(seen).first().isVisible(), `${seen} is printed`);
 		}
+		assert.ok(await page.locator('.list').getByText('reminder to look, not answered').first().isVisible());
 		assert.ok(Number(await page.locator('.ruler svg').getAttribute('width')) <= 680);
 		await page.pdf({ path: path.join(SHOTS, 'observation.pdf'), format: 'A4', printBackground: false });
 		await page.context().close();
@@ -248,6 +249,26 @@ describe('what coaches and administrators do', () => {
 		await page.locator('.lead').getByText('with Tom Adeyemi').waitFor();
 		assert.equal(await page.getByText('Who looked').count(), 0, 'that is the teacher\'s');
 		assert.equal(await page.getByRole('button', { name: /Withdraw/ }).count(), 0);
+		await page.context().close();
+	});
+
+	test('a coach without teachers is told to invite one', async () => {
+		await place.administrator.inviteAndJoin('Nora Blum', 'coach');
+		const page = await open(browser, url, { failures });
+
+		await page.route('**/api/v1/people', async (route) => {
+			const answer = await route.fetch();
+			const { people } = await answer.json();
+
+			await route.fulfill({ response: answer, json: { people: people
+				.filter((one) => !one.roles.includes('teacher')) } });
+		});
+		await enter(page, url, 'Nora Blum');
+		await page.getByText('Observe a lesson with your box').waitFor();
+		await page.getByText('Plan a visit').click();
+		await page.getByText('No teacher is here yet.').waitFor();
+		await page.getByRole('link', { name: 'Invite one' }).click();
+		await page.getByText('Nobody is here yet. Invite the first one.').waitFor();
 		await page.context().close();
 	});
 

@@ -279,6 +279,27 @@ describe('what is counted', () => {
 	});
 });
 
+describe('the player', () => {
+	for (const [width, height] of [[360, 740], [1280, 900]]) {
+		test(`stays in sight while the list is heard, ${width} wide`, async () => {
+			await page.setViewportSize({ width, height });
+			const row = page.locator('.list [data-row]', { has: page.getByRole('button') }).last();
+
+			await row.getByRole('button').click();
+			await advances();
+			const [player, heardRow] = await Promise.all([page.locator('.player').boundingBox(),
+				row.boundingBox()]);
+
+			assert.ok(player.y >= 0 && player.y + player.height <= height, JSON.stringify(player));
+			assert.ok(heardRow.y >= player.y + player.height || heardRow.y + heardRow.height <= player.y,
+				'and the row is not behind it');
+			await page.evaluate(() => document.activeElement.blur());
+			await page.keyboard.press('Space');
+			await until('it pauses', async () => (await audio()).paused);
+		});
+	}
+});
+
 describe('sound that is not there', () => {
 	test('is said to be on the box still, and nothing plays', async () => {
 		const away = heard.snippets.find((one) => !one.kept);

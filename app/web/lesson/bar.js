@@ -118,9 +118,10 @@ export function Bar({ player, timeline, codes, shown, walk, mayWithdraw, withdra
 	const snippet = player.snippet && player.time >= player.snippet.from
 		&& player.time <= player.snippet.to ? player.snippet : here;
 	const going = player.playing || player.waiting;
+	const idle = !moment && !going && !player.problem && player.time === 0;
 
 	return html`
-		<section class="player" aria-label="Player">
+		<section class=${`player${idle ? ' idle' : ''}`} aria-label="Player">
 			<div class="head">
 				<div class="moment" aria-live="polite">
 					${moment ? html`
@@ -163,7 +164,8 @@ export function Bar({ player, timeline, codes, shown, walk, mayWithdraw, withdra
 				${snippet && audible(snippet)
 		? html`<${CloseUp} key=${snippet.seq} player=${player} snippet=${snippet} shown=${shown}
 						codes=${codes} />`
-		: html`<p class="quiet">${snippet ? `This sound is ${whyAway(snippet)}.` : 'No sound kept here.'}</p>`}
+		: html`<p class="quiet">${snippet ? `This sound is ${whyAway(snippet)}.`
+			: idle ? '' : 'No sound kept here.'}</p>`}
 			</div>
 		</section>`;
 }

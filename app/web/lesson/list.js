@@ -25,8 +25,9 @@ function Row({ event, code, snippet, choose }) {
 			<th scope="row"><${Chip} sign=${signOf(event, code)} hue=${code.hue}
 				level=${levelOf(event, code)} /> <span class="what">${code.title}${
 				event.modifier ? `, ${event.modifier}` : ''}</span>${
+				event.duration !== null && html`<span class="within">, ${span(event.duration)}</span>`}${
 				event.undone && html` <em>taken back</em>`}</th>
-			<td class="time">${event.duration === null ? '' : span(event.duration)}${
+			<td class="time lasts">${event.duration === null ? '' : span(event.duration)}${
 				event.open && html` <em>until the end</em>`}</td>
 			<td>${heard ? html`<button type="button" class="small" onClick=${() => choose(event)}
 				aria-label=${`Hear ${nameOf(event, code)} at ${clock(event.time)}`}>Hear</button>`
@@ -64,7 +65,7 @@ export function List({ timeline, codes, shown, reminders, chosen, choose }) {
 			<table class="list">
 				<thead><tr><th scope="col">No.</th><th scope="col">In the lesson</th>
 					<th scope="col" class="wide">Time of day</th><th scope="col">What</th>
-					<th scope="col">Lasts</th><th scope="col">Sound</th></tr></thead>
+					<th scope="col" class="lasts">Lasts</th><th scope="col">Sound</th></tr></thead>
 				<tbody ref=${ref}>${rows}</tbody>
 			</table>
 		</div>`;

@@ -30,7 +30,7 @@ export function Account({ me, enter }) {
 	return html`
 		<main id="main">
 			<${Heading}>My account<//>
-			<p>You sign in as <b>${me.name}</b>, and are ${and(me.roles)} here.</p>
+			<p>You are signed in as <b>${me.name}</b>, ${and(me.roles)}.</p>
 			<section class="sheet-of-paper narrow" aria-labelledby="password-title">
 				<h2 id="password-title">Another password</h2>
 				<form class="column" onSubmit=${submit} onInput=${() => setDone(false)}>

@@ -3,7 +3,7 @@
  * counted, and every moment as a list. Filters and sums work on one list, the
  * one that is shown.
  */
-import { changeObservation, looks, observation, people, timeline, withdraw } from '../api.js';
+import { changeObservation, looks, observation, timeline, withdraw } from '../api.js';
 import { html, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from '../html.js';
 import { Bar } from '../lesson/bar.js';
 import { Counts } from '../lesson/counts.js';
@@ -17,7 +17,7 @@ import { clock, count, day, hour, plusMinus, span, UNSURE_S } from '../words.js'
 import { Guests } from './guests.js';
 import { Looks } from './looks.js';
 import { titleOf } from './observations.js';
-import { Ask, Heading, Trouble, useChange, useLoad } from './parts.js';
+import { Ask, Heading, NoTeachers, Trouble, useChange, useLoad, useTeachers } from './parts.js';
 
 const ZOOMS = [[0, 'the whole lesson'], [20, '20 minutes'], [10, '10 minutes'],
 	[5, '5 minutes'], [2, '2 minutes']];
@@ -98,7 +98,7 @@ function Facts({ lesson, summary }) {
 
 /* The coach names the lesson and gives it to its teacher. */
 function Assign({ summary, changed }) {
-	const [teachers, lost] = useLoad(people);
+	const [teachers, lost] = useTeachers();
 	const [run, busy, problem] = useChange();
 	const submit = async (event) => {
 		event.preventDefault();
@@ -118,11 +118,12 @@ function Assign({ summary, changed }) {
 				<label>Title<input name="title" defaultValue=${summary.title} maxlength="200" /></label>
 				<label>Teacher<select name="teacher">
 					<option value="">nobody yet</option>
-					${(teachers ?? []).filter((one) => one.roles.includes('teacher') && !one.revoked).map((one) => html`
+					${(teachers ?? []).map((one) => html`
 						<option value=${one.id} selected=${one.id === summary.teacher?.id}>${one.name}</option>`)}
 				</select></label>
 				<button type="submit" disabled=${busy || !teachers}>Save</button>
 			</form>
+			${teachers?.length === 0 && html`<${NoTeachers} />`}
 			<${Trouble} problem=${problem ?? lost} />
 		</details>`;
 }

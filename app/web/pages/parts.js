@@ -1,4 +1,5 @@
 /* What several pages are made of. */
+import { people } from '../api.js';
 import { html, useEffect, useRef, useState } from '../html.js';
 
 /* The page's heading; a new page begins there for the keyboard and for ears. */
@@ -65,6 +66,16 @@ export function useChange() {
 
 	return [run, busy, problem, () => setProblem(null)];
 }
+
+/* The teachers who are here, for a choice: [list or null, problem]. */
+export function useTeachers() {
+	const [list, problem] = useLoad(people);
+
+	return [list && list.filter((one) => one.roles.includes('teacher') && !one.revoked), problem];
+}
+
+export const NoTeachers = () => html`
+	<p class="empty">No teacher is here yet. <a href="#/people">Invite one</a> first.</p>`;
 
 /* A question before something that cannot be undone. */
 export function Ask({ title, children, yes, onYes, onNo, busy }) {

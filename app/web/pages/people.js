@@ -12,7 +12,14 @@ const Roles = ({ roles }) => html`
 		<label class="tick"><input type="checkbox" name="role" value=${role}
 			defaultChecked=${roles.includes(role)} /><span>${role}</span></label>`)}</fieldset>`;
 
-const rolesOf = (form) => new FormData(form).getAll('role');
+function rolesOf(form) {
+	const roles = new FormData(form).getAll('role');
+
+	if (roles.length === 0) {
+		throw new Error('Choose at least one: administrator, coach or teacher.');
+	}
+	return roles;
+}
 
 function Invite({ me, reload }) {
 	const [run, busy, problem] = useChange();
@@ -22,7 +29,7 @@ function Invite({ me, reload }) {
 		event.preventDefault();
 		const form = event.target;
 		const name = new FormData(form).get('name').trim();
-		const one = await run(() => invite(name, mayChoose ? rolesOf(form) : ['teacher']));
+		const one = await run(async () => invite(name, mayChoose ? rolesOf(form) : ['teacher']));
 
 		if (one) {
 			setMade(one);
@@ -56,7 +63,7 @@ function Person({ person, me, reload }) {
 	const [made, setMade] = useState(null);
 	const [run, busy, problem] = useChange();
 	const change = async (what) => {
-		const done = await run(() => changePerson(person.id, what));
+		const done = await run(async () => changePerson(person.id, what()));
 
 		setAsked(false);
 		setChoosing(choosing && !done);
@@ -64,7 +71,7 @@ function Person({ person, me, reload }) {
 	};
 	const choose = (event) => {
 		event.preventDefault();
-		change({ roles: rolesOf(event.target) });
+		change(() => ({ roles: rolesOf(event.target) }));
 	};
 	const again = async () => setMade(await run(() => inviteAgain(person.id)) ?? null);
 	const state = person.revoked ? 'revoked' : person.joined ? '' : 'invited, not here yet';
@@ -81,7 +88,7 @@ function Person({ person, me, reload }) {
 				${!person.revoked && html`<button type="button" class="small" disabled=${busy}
 					onClick=${again}>New link<span class="visually-hidden"> for ${person.name}</span></button>`}
 				${person.id !== me.id && html`<button type="button" class="small" disabled=${busy}
-					onClick=${() => (person.revoked ? change({ revoked: false }) : setAsked(true))}>
+					onClick=${() => (person.revoked ? change(() => ({ revoked: false })) : setAsked(true))}>
 					${person.revoked ? 'Let in again' : 'Revoke'}<span class="visually-hidden">
 					${' '}${person.name}</span></button>`}</span>`}
 			${choosing && html`<form class="row" onSubmit=${choose}><${Roles} roles=${person.roles} />
@@ -90,7 +97,7 @@ function Person({ person, me, reload }) {
 			<${Trouble} problem=${problem} />
 			${made && html`<${Link} made=${made} />`}
 			${asked && html`<${Ask} title=${`Revoke ${person.name}?`} yes="Revoke" busy=${busy}
-				onYes=${() => change({ revoked: true })} onNo=${() => setAsked(false)}>
+				onYes=${() => change(() => ({ revoked: true }))} onNo=${() => setAsked(false)}>
 				<p>${person.name} is signed out everywhere and cannot come back in. What belongs to
 					them stays theirs.</p><//>`}
 		</li>`;

@@ -1,8 +1,8 @@
 /* Visits a coach has planned: the lesson observed then becomes the teacher's by itself. */
-import { dropPlan, people, plan, plans } from '../api.js';
+import { dropPlan, plan, plans } from '../api.js';
 import { html } from '../html.js';
 import { hour, shortDay } from '../words.js';
-import { Trouble, useChange, useLoad } from './parts.js';
+import { NoTeachers, Trouble, useChange, useLoad, useTeachers } from './parts.js';
 
 function Planned({ one, busy, drop }) {
 	return html`
@@ -15,7 +15,7 @@ function Planned({ one, busy, drop }) {
 
 export function Plans() {
 	const [list, problem, reload] = useLoad(plans);
-	const [teachers, lost] = useLoad(people);
+	const [teachers, lost] = useTeachers();
 	const [run, busy, wrong] = useChange();
 	const submit = async (event) => {
 		event.preventDefault();
@@ -42,16 +42,15 @@ export function Plans() {
 		reload();
 	}} />`)}</ul>`}
 			<details><summary>Plan a visit</summary>
+				${teachers?.length === 0 ? html`<${NoTeachers} />` : html`
 				<form class="row" onSubmit=${submit}>
-					<label>Teacher<select name="teacher" required>${(teachers ?? [])
-		.filter((one) => one.roles.includes('teacher') && !one.revoked)
-		.map((one) => html`<option value=${one.id}>${one.name}</option>`)}</select></label>
+					<label>Teacher<select name="teacher" required>${(teachers ?? []).map((one) => html`<option value=${one.id}>${one.name}</option>`)}</select></label>
 					<label>Title<input name="title" maxlength="200" /></label>
 					<label class="short">Day<input name="day" type="date" required /></label>
 					<label class="short">From<input name="from" type="time" required /></label>
 					<label class="short">To<input name="to" type="time" required /></label>
 					<button type="submit" disabled=${busy || !teachers}>Plan it</button>
-				</form>
+				</form>`}
 			</details>
 			<${Trouble} problem=${problem ?? lost ?? wrong} />
 		</section>`;

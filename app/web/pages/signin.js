@@ -44,14 +44,15 @@ const PROMISES = {
 	],
 	administrator: [
 		'You look after people, boxes and rules.',
-		'You do not see observations: those belong to teachers and their coaches.',
+		'As administrator you see no observations: those belong to teachers and their coaches.',
 	],
 };
 
 export function Welcome({ code, enter }) {
-	const [offer, lost] = useLoad(() => invitation(code), [code]);
+	const [offer, lost, again] = useLoad(() => invitation(code), [code]);
 	const [run, busy, problem] = useChange();
 	const [differs, setDiffers] = useState(false);
+	const [coach, setCoach] = useState(false); /* the first administrator is one too */
 	const submit = async (event) => {
 		event.preventDefault();
 		const form = new FormData(event.target);
@@ -61,7 +62,7 @@ export function Welcome({ code, enter }) {
 		if (password === null) {
 			return;
 		}
-		const first = offer.first && { name: form.get('username').trim(), coach: form.has('coach') };
+		const first = offer.first && { name: form.get('username').trim(), coach };
 		const person = await run(() => acceptInvitation(code, { password, ...first }));
 
 		if (person) {
@@ -69,6 +70,10 @@ export function Welcome({ code, enter }) {
 		}
 	};
 
+	if (lost && (lost.status < 400 || lost.status >= 500 || lost.status === 429)) {
+		return html`<main class="door" id="main"><${Heading}>Chalkbox<//>
+			<${Trouble} problem=${lost} again=${again} /></main>`;
+	}
 	if (lost) {
 		return html`
 			<main class="door" id="main">
@@ -80,7 +85,7 @@ export function Welcome({ code, enter }) {
 	if (!offer) {
 		return html`<main class="door" id="main" aria-busy="true"></main>`;
 	}
-	const { roles } = offer;
+	const roles = coach ? [...offer.roles, 'coach'] : offer.roles;
 
 	return html`
 		<main class="door" id="main">
@@ -93,7 +98,8 @@ export function Welcome({ code, enter }) {
 				${offer.first ? html`
 					<label>Your name, as others see it<input name="username" autocomplete="username"
 						required maxlength="100" /></label>
-					<label class="tick"><input name="coach" type="checkbox" /><span>I also observe lessons,
+					<label class="tick"><input name="coach" type="checkbox" checked=${coach}
+						onChange=${() => setCoach(!coach)} /><span>I also observe lessons,
 						as a coach</span></label>`
 		: html`<input type="text" name="username" value=${offer.name} autocomplete="username" hidden />`}
 				<${NewPassword} label="Choose a password" differs=${differs} />

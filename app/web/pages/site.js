@@ -122,7 +122,7 @@ function Rules({ rules, setRules }) {
 				${text === '' && html`<p class="empty">Each box keeps its own scheme now.
 					${' '}<button type="button" class="small" onClick=${begin}>Begin with the usual one</button></p>`}
 				<label>The scheme's text
-					<textarea ref=${area} rows="24" spellcheck="false" wrap="off" value=${text}
+					<textarea ref=${area} rows=${text === '' ? 5 : 24} spellcheck="false" wrap="off" value=${text}
 						aria-invalid=${bad} aria-describedby="verdict"
 						onInput=${(event) => setText(event.target.value)}></textarea></label>
 				<div id="verdict" role="status"><${Verdict} verdict=${verdict} goTo=${goTo} /></div>
