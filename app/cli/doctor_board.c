@@ -12,7 +12,6 @@
 #define WRITES 100
 #define WRITES_NS (4 * NS_PER_S)
 #define SLOW_NS (300 * NS_PER_MS) /* a blink should come within that */
-#define DEAD_SLOW_NS (2 * NS_PER_S)
 #define CONSUMER "chalkbox" /* by which name the recorder holds lines */
 
 /* Of a lesson's loudness, what a tenth of it exceeds, in dB of full scale. */
@@ -121,10 +120,7 @@ void doctor_card(struct doctor *doctor)
 		finding_fix(finding, "%s", r == -ENOSPC ? room_fix : card_fix);
 		return;
 	}
-	finding = doctor_say(doctor,
-		speed.p99_ns > DEAD_SLOW_NS      ? FINDING_FAULT
-			: speed.p99_ns > SLOW_NS ? FINDING_WARNING
-						 : FINDING_OK,
+	finding = doctor_say(doctor, speed.p99_ns > SLOW_NS ? FINDING_WARNING : FINDING_OK,
 		"What is written is safe after %.1f ms; 99 times of 100 within %.0f ms.",
 		(double)speed.median_ns / 1e6, (double)speed.p99_ns / 1e6);
 	if (speed.p99_ns > SLOW_NS) {

@@ -5,6 +5,7 @@
 #include "app/cli/doctor.h"
 
 #include "app/base/clock.h"
+#include "app/cli/draw.h"
 #include "app/cli/units.h"
 
 #include <errno.h>
@@ -16,14 +17,19 @@
 #define NARROW 60 /* below, sentences begin under the name */
 
 static const struct {
-	const char *word, *mark;
+	const char *word, *mark, *plain; /* plain: where only ASCII may be drawn */
 	enum style style;
 } marks[FINDING_STATES] = {
-	[FINDING_OK] = {"ok", "●", STYLE_GREEN},
-	[FINDING_WARNING] = {"warning", "▲", STYLE_AMBER},
-	[FINDING_FAULT] = {"fault", "×", STYLE_RED},
-	[FINDING_UNKNOWN] = {"unknown", "○", STYLE_DIM},
+	[FINDING_OK] = {"ok", "●", "o", STYLE_GREEN},
+	[FINDING_WARNING] = {"warning", "▲", "!", STYLE_AMBER},
+	[FINDING_FAULT] = {"fault", "×", "x", STYLE_RED},
+	[FINDING_UNKNOWN] = {"unknown", "○", ".", STYLE_DIM},
 };
+
+static const char *mark_of(const struct doctor *doctor, enum finding_state state)
+{
+	return doctor->drawing.ascii ? marks[state].plain : marks[state].mark;
+}
 
 /* A sentence, broken between words where the canvas ends. */
 static void draw_words(
@@ -73,7 +79,8 @@ void doctor_draw(const struct doctor *doctor, const struct finding *finding,
 		canvas_text(canvas, canvas_row(canvas), 1, STYLE_BOLD, finding->check->group);
 	}
 	row = canvas_row(canvas);
-	canvas_text(canvas, row, MARK_COL, marks[finding->state].style, marks[finding->state].mark);
+	canvas_text(canvas, row, MARK_COL, marks[finding->state].style,
+		mark_of(doctor, finding->state));
 	if (before != finding->check) {
 		canvas_text(canvas, row, NAME_COL, style, finding->check->name);
 	}
@@ -113,42 +120,40 @@ void doctor_draw_head(const struct doctor *doctor, FILE *stream)
 	print(canvas, stream);
 }
 
-/* "2 faults", "1 warning" */
-static int draw_count(struct canvas *canvas, int row, int col, const struct doctor *doctor,
-	enum finding_state state, const char *what)
+/* "o 12 ok", in the mark's colour */
+static void draw_count(
+	const struct doctor *doctor, struct flow *flow, enum finding_state state, const char *what)
 {
 	size_t n = doctor_count(doctor, state);
 	char text[64];
 
-	if (n == 0) {
-		return col;
+	if (n > 0) {
+		snprintf(text, sizeof(text), "%s %zu %s", mark_of(doctor, state), n, what);
+		draw_flow(flow, marks[state].style, text);
 	}
-	snprintf(text, sizeof(text), "%zu %s", n, what);
-	col = canvas_text(canvas, row, col, marks[state].style, marks[state].mark) + 1;
-	return canvas_text(canvas, row, col, STYLE_PLAIN, text) + 3;
 }
 
 void doctor_draw_sum(const struct doctor *doctor, FILE *stream)
 {
 	struct canvas *canvas = canvas_new(&doctor->drawing);
-	size_t faults = doctor_count(doctor, FINDING_FAULT);
-	size_t warnings = doctor_count(doctor, FINDING_WARNING);
-	int row, col;
+	struct flow flow = {
+		.canvas = canvas, .col = 1, .indent = 1, .width = doctor->drawing.width};
+	bool faults = doctor_count(doctor, FINDING_FAULT) > 0;
+	bool warnings = doctor_count(doctor, FINDING_WARNING) > 0;
 
 	if (canvas == NULL) {
 		return;
 	}
 	canvas_row(canvas);
-	row = canvas_row(canvas);
-	col = canvas_text(canvas, row, 1, STYLE_BOLD,
-		      faults > 0             ? "Something is wrong."
-			      : warnings > 0 ? "It works; something could be better."
-					     : "This box is well.") +
-		3;
-	col = draw_count(canvas, row, col, doctor, FINDING_OK, "ok");
-	col = draw_count(canvas, row, col, doctor, FINDING_WARNING, "to look at");
-	col = draw_count(canvas, row, col, doctor, FINDING_FAULT, "wrong");
-	(void)draw_count(canvas, row, col, doctor, FINDING_UNKNOWN, "not known here");
+	flow.row = canvas_row(canvas);
+	draw_flow(&flow, STYLE_BOLD,
+		faults             ? "Something is wrong."
+			: warnings ? "It works; something could be better."
+				   : "This box is well.");
+	draw_count(doctor, &flow, FINDING_OK, "ok");
+	draw_count(doctor, &flow, FINDING_WARNING, "to look at");
+	draw_count(doctor, &flow, FINDING_FAULT, "wrong");
+	draw_count(doctor, &flow, FINDING_UNKNOWN, "not known here");
 	canvas_row(canvas);
 	print(canvas, stream);
 }

@@ -9,10 +9,16 @@
 
 void health_look(struct health *health, const char *state, const char *writes)
 {
+	struct card_room ours;
+
 	machine_look("", &health->machine);
 	power_look("", &health->power);
 	if (card_room(state, &health->room) < 0) {
 		health->room = (struct card_room){.total_bytes = 0};
+	}
+	/* a sandbox may show us the record read-only; our own folder tells of the card */
+	if (card_room(writes, &ours) == 0) {
+		health->room.read_only = ours.read_only;
 	}
 	if (card_time(writes, WRITES, WRITES_NS, &health->speed) < 0) {
 		health->speed = (struct card_speed){.writes = 0};
