@@ -11,6 +11,7 @@
 #define BUFFER_US 2000000
 #define RESUME_TRIES 20
 #define POLL_FDS_MAX 16
+#define REST_HZ 10 /* below any speech */
 
 struct microphone {
 	snd_pcm_t *pcm;
@@ -21,6 +22,7 @@ struct microphone {
 	size_t frame_bytes, sample_bytes;
 	unsigned int channel; /* the chosen one, from 0 */
 	double gain;
+	double rest, rest_share; /* where silence lies; how fast that is followed */
 	uint8_t *raw;
 	size_t raw_frames;
 	char name[64];
@@ -187,6 +189,7 @@ int microphone_open(const struct config *config, struct microphone **ret_mic, st
 	mic->sample_bytes = (size_t)snd_pcm_format_physical_width(mic->format) / 8;
 	mic->frame_bytes = mic->sample_bytes * mic->channels;
 	mic->raw_frames = mic->rate_hz / 5;
+	mic->rest_share = 2 * M_PI * REST_HZ / mic->rate_hz;
 	mic->raw = malloc(mic->raw_frames * mic->frame_bytes);
 	if (!mic->raw) {
 		r = error_set(error, -ENOMEM, "microphone: out of memory");
@@ -313,6 +316,16 @@ static int32_t sample(const struct microphone *mic, const uint8_t *frame)
 	}
 }
 
+/*
+ * Louder. Some I2S microphones' silence lies far off the middle; that is taken away
+ * first, or the gain would push it to the edge, and every loud word over it.
+ */
+static double lift(struct microphone *mic, double value)
+{
+	mic->rest += (value - mic->rest) * mic->rest_share;
+	return (value - mic->rest) * mic->gain;
+}
+
 static int16_t to_16_bits(double value)
 {
 	double scaled = value / 65536.0;
@@ -335,8 +348,8 @@ ssize_t microphone_read(struct microphone *mic, int16_t *ret_frames, size_t n)
 		return restart(mic, (int)got);
 	}
 	for (snd_pcm_sframes_t i = 0; !as_it_is && i < got; i++) {
-		ret_frames[i] =
-			to_16_bits(sample(mic, mic->raw + (size_t)i * mic->frame_bytes) * mic->gain);
+		double value = sample(mic, mic->raw + (size_t)i * mic->frame_bytes);
+		ret_frames[i] = to_16_bits(mic->gain == 1 ? value : lift(mic, value));
 	}
 	return got;
 }

@@ -182,6 +182,26 @@ class Formats(Listening):
 			return ["-M", back, plain, "-b", "32", card]
 		self.card(make, env={"CHALKBOX_SIM_FORMAT": "S32"}, config={"microphone": {"channel": 2}})
 
+	def test_a_quiet_microphone_off_the_middle_is_lifted_and_not_pushed_over_the_edge(self):
+		"""As an SPH0645 gives it: 32 bits, silence at a sixteenth of full scale."""
+		box = self.box(start=False, speed=SPEED, env={"CHALKBOX_SIM_FORMAT": "S32"},
+			config={"microphone": {"gain_db": 24}})
+		box.wav = os.path.join(box.folder, "off.wav")
+		tone = ["synth", "20", "sine", "440", "gain", "-40"]
+		subprocess.run(["sox", "-n", "-r", "48000", "-b", "32", "-c", "1", box.wav, *tone,
+			"dcshift", "-0.0625"], check=True)
+		box.start()
+		box.press("5", 1)
+		box.press("1", 8)
+		box.press("5", 12, hold=2.5)
+		box.wait_entry("observation_end")
+		box.stop()
+		samples = box.snippet_at(8).samples
+		samples = samples[len(samples) // 4:len(samples) // 2]
+		expected = 32768 * 10 ** (-16 / 20) # -40 dB and 24 more
+		for edge in (max(samples), -min(samples)):
+			self.assertAlmostEqual(edge / expected, 1, delta=0.1)
+
 	def test_a_channel_that_the_card_does_not_have_is_said(self):
 		box = self.box(wav=LESSON_WAV, config={"microphone": {"channel": 3}})
 		lost = box.wait_mic("lost")
