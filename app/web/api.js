@@ -70,7 +70,8 @@ async function ask(method, path, body, { quiet = false } = {}) {
 		token = '';
 		signedOut();
 	}
-	throw new Problem(response.status, answer?.error ?? 'failed', sentence(answer?.message) ?? `The server answered ${response.status}. Try again in a moment.`);
+	throw new Problem(response.status, answer?.error ?? 'failed',
+		sentence(answer?.message) ?? `The server answered ${response.status}. Try again in a moment.`);
 }
 
 function begin(session) {

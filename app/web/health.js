@@ -1,17 +1,20 @@
 /*
  * What a box told of itself, as a few lines that a coach can read: each has a
  * name, a lamp ('well', 'care', 'bad', or 'none' where there is nothing to say) and
- * words. Pure. What a box did not tell has no line.
+ * words. Pure. What a box did not tell has no line. `chalkbox doctor` judges by the
+ * same limits, and knows more: it looks at the box itself.
  */
 import { ago, bytes, count, plusMinus } from './words.js';
 
 const DAY_MS = 86_400_000;
 const SILENT_DAYS = 14;      /* longer than a holiday week: is it lost? */
 const CLOCK_WRONG_MS = 2000;
-const FULL_PART = 0.9;
-const SLOW_US = 500_000;     /* the lamp's blink would wait for it */
+const FULL_BYTES = 2e9;
+const SLOW_US = 300_000;     /* the lamp's blink waits for it */
+const DEAD_SLOW_US = 2_000_000;
+const SILENT_DB = -100;
 const QUIET_DB = -50;        /* voices below that are hard to make out */
-const CLIPPED_PERMILLE = 20;
+const CLIPPED_PERMILLE = 5;
 
 function heardOf(box, now) {
 	const silent = box.last_heard && now - new Date(box.last_heard) > SILENT_DAYS * DAY_MS;
@@ -24,12 +27,12 @@ function cardOf({ free_bytes: free, health }) {
 	const total = health?.total_bytes ?? 0;
 	const part = total > 0 ? Math.min(Math.max(1 - free / total, 0), 1) : null;
 	const wrong = health?.read_only ? 'takes no more writes; make a copy and replace it'
-		: part !== null && part > FULL_PART ? 'nearly full' : '';
-	const slow = (health?.write_p99_us ?? 0) > SLOW_US
-		? `slow: ${(health.write_p99_us / 1e6).toFixed(1)} s for a small write` : '';
+		: free < FULL_BYTES ? 'nearly full' : '';
+	const writeUs = health?.write_p99_us ?? 0;
+	const slow = writeUs > SLOW_US ? `slow: ${(writeUs / 1e6).toFixed(1)} s for a small write` : '';
 
 	return { name: 'card', part,
-		lamp: health?.read_only ? 'bad' : wrong || slow ? 'care' : 'well',
+		lamp: health?.read_only || writeUs > DEAD_SLOW_US ? 'bad' : wrong || slow ? 'care' : 'well',
 		says: [wrong, slow, `${bytes(free)} free${total ? ` of ${bytes(total)}` : ''}`]
 			.filter(Boolean).join('; ') };
 }
@@ -77,14 +80,21 @@ function microphoneOf({ health }) {
 	return lamp ? { name: 'microphone', lamp, says } : null;
 }
 
+const LESSON = {
+	silent: ['bad', 'silence: the microphone gives nothing'],
+	loud: ['care', 'too loud: move it away, or lower its gain'],
+	quiet: ['care', 'very quiet: move it nearer, or raise its gain'],
+	right: ['well', 'good to hear'],
+};
+
 function lessonOf({ health }) {
-	if (health?.loud_db === undefined) {
+	const { loud_db: db, clipped_permille: clipped = 0 } = health ?? {};
+
+	if (db === undefined) {
 		return null;
 	}
-	const [lamp, says] = (health.clipped_permille ?? 0) > CLIPPED_PERMILLE
-		? ['care', 'too loud: move it away, or lower its gain']
-		: health.loud_db < QUIET_DB ? ['care', 'very quiet: move it nearer, or raise its gain']
-			: ['well', 'good to hear'];
+	const [lamp, says] = LESSON[db <= SILENT_DB ? 'silent' : clipped >= CLIPPED_PERMILLE ? 'loud'
+		: db < QUIET_DB ? 'quiet' : 'right'];
 
 	return { name: 'last lesson', lamp, says };
 }

@@ -43,8 +43,9 @@ test('what is wrong is told with what to do', () => {
 		[{ hot: true }, 'power', 'care', /grew hot/],
 		[{ power: 'low', hot: true }, 'power', 'bad', /supply or cable; it grew hot/],
 		[{ read_only: true }, 'card', 'bad', /takes no more writes/],
-		[{ total_bytes: 250e9 }, 'card', 'care', /nearly full; 24.0 GB free/],
 		[{ write_p99_us: 1_200_000 }, 'card', 'care', /slow: 1.2 s/],
+		[{ write_p99_us: 2_400_000 }, 'card', 'bad', /slow: 2.4 s/],
+		[{ loud_db: -110 }, 'last lesson', 'bad', /gives nothing/],
 		[{ clock_trusted: false }, 'clock', 'care', /set by nothing/],
 		[{ microphone: 'lost' }, 'microphone', 'bad', /plugged in/],
 		[{ microphone: 'full' }, 'microphone', 'care', /no room/],
@@ -57,6 +58,12 @@ test('what is wrong is told with what to do', () => {
 		assert.equal(found.lamp, lamp, `${JSON.stringify(health)}: ${found.says}`);
 		assert.match(found.says, says);
 	}
+});
+
+test('a card is nearly full by what is free, however large it is', () => {
+	assert.equal(line(box({ total_bytes: 512e9 }), 'card').lamp, 'well');
+	assert.match(line(box({}, { free_bytes: 1.5e9 }), 'card').says, /nearly full; 1.5 GB free/);
+	assert.equal(line(box(null, { free_bytes: 1.5e9 }), 'card').lamp, 'care');
 });
 
 test('what somebody chose is not a fault', () => {

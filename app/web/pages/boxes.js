@@ -41,7 +41,8 @@ function Pairing({ code, expires, pin, close }) {
 const Line = ({ line }) => html`
 	<div class=${`line ${line.lamp}`}><dt><span class="lamp" aria-hidden="true"></span>${line.name}</dt>
 		<dd>${line.says}${line.part !== undefined && line.part !== null && html`
-			<span class="meter" aria-hidden="true"><span style=${{ width: `${line.part * 100}%` }}></span></span>`}</dd></div>`;
+			<span class="meter" aria-hidden="true">
+				<span style=${{ width: `${line.part * 100}%` }}></span></span>`}</dd></div>`;
 
 function Health({ box }) {
 	const lines = healthOf(box);
@@ -55,6 +56,7 @@ function Health({ box }) {
 		${troubles.length > 0 && html`<ul class="faults">${troubles.map(([what, cause]) => html`
 			<li>${what}${cause && html`<span class="quiet"> (${cause})</span>`}</li>`)}</ul>`}
 		<dl class="health">${lines.map((line) => html`<${Line} line=${line} />`)}</dl>
+		${care && html`<p class="quiet"><code>chalkbox doctor</code> on the box says more.</p>`}
 		${made.length > 0 && html`<details><summary>What it is made of</summary>
 			<dl class="facts">${made.map(([name, value]) => html`
 				<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl></details>`}`;

@@ -44,7 +44,8 @@ export function Plans() {
 			<details><summary>Plan a visit</summary>
 				${teachers?.length === 0 ? html`<${NoTeachers} />` : html`
 				<form class="row" onSubmit=${submit}>
-					<label>Teacher<select name="teacher" required>${(teachers ?? []).map((one) => html`<option value=${one.id}>${one.name}</option>`)}</select></label>
+					<label>Teacher<select name="teacher" required>${(teachers ?? []).map((one) => html`
+						<option value=${one.id}>${one.name}</option>`)}</select></label>
 					<label>Title<input name="title" maxlength="200" /></label>
 					<label class="short">Day<input name="day" type="date" required /></label>
 					<label class="short">From<input name="from" type="time" required /></label>
