@@ -272,6 +272,20 @@ describe('what coaches and administrators do', () => {
 		await page.context().close();
 	});
 
+	test('a name of one endless word stays within a narrow screen', async () => {
+		const page = await open(browser, url, { width: 320, height: 640, failures });
+		const title = 'Donaudampfschifffahrt'.repeat(9);
+
+		await place.coach.request('PATCH', `observations/${place.lessons.lost}`, { title });
+		await enter(page, url, 'Maria Okonkwo');
+		for (const where of ['/#/', `/#/observations/${place.lessons.lost}`]) {
+			await page.goto(url + where);
+			await page.getByText(title).first().waitFor();
+			assert.ok(await overflow(page) <= 0, where);
+		}
+		await page.context().close();
+	});
+
 	test('a coach plans a visit, and drops it', async () => {
 		const page = await open(browser, url, { failures });
 

@@ -22,6 +22,7 @@ import { Ask, Heading, NoTeachers, Trouble, useChange, useLoad, useTeachers } fr
 const ZOOMS = [[0, 'the whole lesson'], [20, '20 minutes'], [10, '10 minutes'],
 	[5, '5 minutes'], [2, '2 minutes']];
 const NARROW_PX = 640;
+const ROW_PX = 48; /* of the list, as long as it is out of sight and not laid out */
 
 /* Draws this component anew whenever the player says so. */
 function usePlayer(lesson) {
@@ -273,7 +274,8 @@ function Lesson({ lesson, setLesson, summary, setSummary, me }) {
 				counted${hidden.size ? '; some codes are switched off' : ''}.</p>
 			${counts}
 		</section>
-		<section class="moments" aria-labelledby="list-title">
+		<section class="moments" aria-labelledby="list-title"
+			style=${{ containIntrinsicSize: `auto ${120 + ROW_PX * (shown.length + reminders.length)}px` }}>
 			<h2 id="list-title">Every moment</h2>
 			${list}
 		</section>
