@@ -205,7 +205,7 @@ static void sent(struct run *run, int64_t bytes)
 
 /* Snippets that are sent at a time: their files, open. */
 struct group {
-	struct upload list[TRANSPORT_AT_ONCE];
+	struct upload list[TRANSPORT_GROUP];
 	size_t n;
 };
 
@@ -239,7 +239,7 @@ static int send_one(struct run *run, const struct upload *upload, struct error *
  */
 static int send_group(struct run *run, struct group *group, struct error *error)
 {
-	bool done[TRANSPORT_AT_ONCE] = {false};
+	bool done[TRANSPORT_GROUP] = {false};
 	int r = 0;
 
 	if (group->n > 1 && !run->cautious) {
@@ -274,7 +274,7 @@ static int send_snippet(struct run *run, const struct survey_snippet *snippet, s
 		return send_group(run, &alone, error);
 	}
 	group->list[group->n++] = alone.list[0];
-	return group->n == TRANSPORT_AT_ONCE ? send_group(run, group, error) : 0;
+	return group->n == TRANSPORT_GROUP ? send_group(run, group, error) : 0;
 }
 
 static void on_sent(void *data, int64_t bytes)

@@ -23,6 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#define AT_ONCE 5 /* connections; a school's boxes come from one address */
 #define CONNECT_S 15
 #define WHOLE_S 1800
 #define BYTES_A_SECOND_LEAST 64
@@ -32,7 +33,7 @@ struct transport {
 	const struct transport_settings *settings;
 	CURL *curl;
 	CURLM *several; /* NULL until first needed, as are these */
-	CURL *more[TRANSPORT_AT_ONCE];
+	CURL *more[TRANSPORT_GROUP];
 	char seen_pin[PIN_CHARS];
 	transport_sent *sent;
 	void *sent_data;
@@ -147,7 +148,7 @@ int transport_open(const struct transport_settings *settings, struct transport *
 void transport_close(struct transport *transport)
 {
 	if (transport) {
-		for (size_t i = 0; i < TRANSPORT_AT_ONCE; i++) {
+		for (size_t i = 0; i < TRANSPORT_GROUP; i++) {
 			curl_easy_cleanup(transport->more[i]);
 		}
 		(void)curl_multi_cleanup(transport->several);
@@ -449,7 +450,7 @@ int transport_ask(struct transport *transport, const struct request *request,
 static int open_several(struct transport *transport, struct error *error)
 {
 	transport->several = transport->several ? transport->several : curl_multi_init();
-	for (size_t i = 0; i < TRANSPORT_AT_ONCE; i++) {
+	for (size_t i = 0; i < TRANSPORT_GROUP; i++) {
 		transport->more[i] = transport->more[i] ? transport->more[i] : curl_easy_init();
 		if (!transport->more[i] || !transport->several) {
 			return error_set(error, -ENOMEM, "libcurl cannot be set up");
@@ -458,25 +459,56 @@ static int open_several(struct transport *transport, struct error *error)
 	return 0;
 }
 
-static void perform_all(CURLM *several, struct asking *askings, size_t n)
+/* What has ended; whether the server took all of it. */
+static bool take_ended(CURLM *several, struct asking *askings, size_t n, size_t *at_once)
 {
 	const CURLMsg *message;
-	int running = 1, left;
+	bool well = true;
+	long status = 0;
+	int left;
 
-	while (running > 0) {
-		if (curl_multi_perform(several, &running) != CURLM_OK ||
-			(running > 0 &&
-				curl_multi_poll(several, NULL, 0, 1000, NULL) != CURLM_OK)) {
-			break;
-		}
-	}
 	while ((message = curl_multi_info_read(several, &left))) {
 		for (size_t i = 0; i < n; i++) {
 			if (message->msg == CURLMSG_DONE &&
 				askings[i].curl == message->easy_handle) {
 				askings[i].code = message->data.result;
+				(void)curl_easy_getinfo(
+					askings[i].curl, CURLINFO_RESPONSE_CODE, &status);
+				well &= askings[i].code == CURLE_OK && status / 100 == 2;
+				--*at_once;
 			}
 		}
+	}
+	return well;
+}
+
+/* While the server syncs one, others are on their way. */
+static void perform_all(CURLM *several, struct asking *askings, size_t n)
+{
+	size_t next = 0, at_once = 0;
+	bool well = true;
+	int running;
+
+	while (well || at_once > 0) {
+		for (; well && next < n && at_once < AT_ONCE; next++) {
+			if (askings[next].code == CURLE_OK) {
+				/* until it says how it ended */
+				askings[next].code = CURLE_SEND_ERROR;
+				at_once += curl_multi_add_handle(several, askings[next].curl) ==
+					CURLM_OK;
+			}
+		}
+		if (at_once == 0 || curl_multi_perform(several, &running) != CURLM_OK) {
+			break;
+		}
+		if ((size_t)running == at_once &&
+			curl_multi_poll(several, NULL, 0, 1000, NULL) != CURLM_OK) {
+			break;
+		}
+		well &= take_ended(several, askings, n, &at_once);
+	}
+	for (; next < n; next++) {
+		askings[next].code = CURLE_SEND_ERROR;
 	}
 }
 
@@ -487,7 +519,7 @@ int transport_ask_all(struct transport *transport, const struct request *request
 	int r;
 
 	r = open_several(transport, error);
-	askings = r < 0 ? NULL : calloc(TRANSPORT_AT_ONCE, sizeof(*askings));
+	askings = r < 0 ? NULL : calloc(TRANSPORT_GROUP, sizeof(*askings));
 	if (!askings) {
 		return r < 0 ? r : error_set(error, -ENOMEM, "out of memory");
 	}
@@ -497,9 +529,8 @@ int transport_ask_all(struct transport *transport, const struct request *request
 		askings[i].request = &requests[i];
 		askings[i].answer.upload_offset = askings[i].answer.retry_after_s = -1;
 		ret_results[i] = prepare(&askings[i], error);
-		if (ret_results[i] == 0 && askings[i].code == CURLE_OK) {
-			askings[i].code = CURLE_SEND_ERROR; /* until it says how it ended */
-			(void)curl_multi_add_handle(transport->several, askings[i].curl);
+		if (ret_results[i] != 0) {
+			askings[i].code = CURLE_FAILED_INIT; /* not to be asked */
 		}
 	}
 	perform_all(transport->several, askings, n);

@@ -84,11 +84,12 @@ int transport_ask(struct transport *transport, const struct request *request,
 void answer_fini(struct answer *answer);
 
 /*
- * Asks up to TRANSPORT_AT_ONCE requests at a time, over as many connections, and
- * waits for all: ret_results[i] is as of transport_ask(), and where it is 0 the
- * answer is the caller's. @error explains one that is not. -ENOMEM: none was asked.
+ * Asks up to TRANSPORT_GROUP requests over a few connections, each next one as soon
+ * as one is answered, and waits for all; once one has failed, the rest is not asked.
+ * ret_results[i] is as of transport_ask(), and where it is 0 the answer is the
+ * caller's. @error explains one that is not. -ENOMEM: none was asked.
  */
-#define TRANSPORT_AT_ONCE 4
+#define TRANSPORT_GROUP 16
 int transport_ask_all(struct transport *transport, const struct request *requests, size_t n,
 	struct answer *ret_answers, int *ret_results, struct error *error) MUST_CHECK;
 

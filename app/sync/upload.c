@@ -280,10 +280,10 @@ int upload_send(struct talk *talk, const struct upload *upload, struct error *er
 int upload_burst(struct talk *talk, const struct upload *uploads, size_t n, bool *ret_done,
 	struct error *error)
 {
-	struct creation creations[TRANSPORT_AT_ONCE];
-	struct request requests[TRANSPORT_AT_ONCE] = {0};
-	struct answer answers[TRANSPORT_AT_ONCE];
-	int results[TRANSPORT_AT_ONCE], r;
+	struct creation creations[TRANSPORT_GROUP];
+	struct request requests[TRANSPORT_GROUP] = {0};
+	struct answer answers[TRANSPORT_GROUP];
+	int results[TRANSPORT_GROUP], r;
 
 	for (size_t i = 0; i < n; i++) {
 		make_creation(&uploads[i], true, &creations[i]);
