@@ -18,6 +18,7 @@
 #include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,8 +38,13 @@ struct http {
 	uint16_t port;
 	char *key, *cert;
 	pthread_mutex_t lock;
-	struct watched *first; /* under the lock */
+	struct watched *first; /* under the lock, as are the two below */
+	int64_t taken; /* connections so far */
+	int connections;
 	struct turns handlers;
+	/* of http_takes() */
+	int64_t taken_then;
+	int knock_fd;
 };
 
 /* --- deadlines --- */
@@ -62,6 +68,8 @@ static void watch(struct http *http, struct watched *watched)
 		http->first->at = &watched->next;
 	}
 	http->first = watched;
+	http->taken++;
+	http->connections++;
 	(void)pthread_mutex_unlock(&http->lock);
 }
 
@@ -72,6 +80,7 @@ static void unwatch(struct http *http, struct watched *watched)
 	if (watched->next) {
 		watched->next->at = watched->at;
 	}
+	http->connections--;
 	(void)pthread_mutex_unlock(&http->lock);
 	free(watched);
 }
@@ -273,6 +282,70 @@ static uint16_t port_of(int fd)
 			: ((const struct sockaddr_in *)(const void *)&address)->sin_port);
 }
 
+/* --- alive --- */
+
+/* Connects to where this server listens, without waiting. -errno if that cannot be. */
+static int knock(struct http *http)
+{
+	const union MHD_DaemonInfo *info =
+		MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+	struct sockaddr_storage address;
+	struct sockaddr_in *v4 = (struct sockaddr_in *)(void *)&address;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(void *)&address;
+	socklen_t n = sizeof(address);
+	int fd, r;
+
+	if (!info || getsockname(info->listen_fd, (struct sockaddr *)&address, &n) < 0) {
+		return -EBADF;
+	}
+	if (address.ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&v6->sin6_addr)) {
+		*v4 = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = v6->sin6_port};
+		n = sizeof(*v4);
+	}
+	if (address.ss_family == AF_INET && v4->sin_addr.s_addr == htonl(INADDR_ANY)) {
+		v4->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	}
+	fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		return -errno;
+	}
+	if (connect(fd, (struct sockaddr *)&address, n) < 0 && errno != EINPROGRESS) {
+		r = -errno;
+		(void)close(fd);
+		return r;
+	}
+	http->knock_fd = fd;
+	return 0;
+}
+
+bool http_takes(struct http *http)
+{
+	struct pollfd shut = {.fd = http->knock_fd, .events = POLLIN};
+	bool takes;
+
+	(void)pthread_mutex_lock(&http->lock);
+	takes = http->taken != http->taken_then ||
+		http->connections >= http->settings->connections_most;
+	(void)pthread_mutex_unlock(&http->lock);
+	if (!takes && http->knock_fd >= 0) {
+		takes = poll(&shut, 1, 0) > 0; /* too many from here: taken, and shut */
+	} else if (!takes) {
+		takes = knock(http) < 0; /* nobody can tell */
+	}
+	if (takes) {
+		(void)pthread_mutex_lock(&http->lock);
+		http->taken_then = http->taken;
+		(void)pthread_mutex_unlock(&http->lock);
+		if (http->knock_fd >= 0) {
+			(void)close(http->knock_fd);
+			http->knock_fd = -1;
+		}
+	}
+	return takes;
+}
+
+/* --- starting and ending --- */
+
 int http_start(struct http *http, struct error *error)
 {
 	const struct http_settings *settings = http->settings;
@@ -321,7 +394,7 @@ int http_open(const struct http_settings *settings, struct http **ret_http, stru
 		return error_set(error, -ENOMEM, "out of memory");
 	}
 	http->settings = settings;
-	http->listen_fd = -1;
+	http->listen_fd = http->knock_fd = -1;
 	(void)pthread_mutex_init(&http->lock, NULL);
 	turns_init(&http->handlers, settings->handlers_most, INT_MAX);
 	if (settings->key) {
@@ -357,6 +430,9 @@ void http_close(struct http *http)
 	}
 	if (http->daemon) {
 		MHD_stop_daemon(http->daemon);
+	}
+	if (http->knock_fd >= 0) {
+		(void)close(http->knock_fd);
 	}
 	if (http->listen_fd >= 0) {
 		(void)close(http->listen_fd);

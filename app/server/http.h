@@ -143,6 +143,12 @@ int http_start(struct http *http, struct error *error) MUST_CHECK;
 /* Cuts off what is past its deadline; call once a second. */
 void http_reap(struct http *http);
 
+/*
+ * Whether connections are still taken. Where none came since this last said so, one is
+ * made to this server itself: then ask again in a second. Of one thread.
+ */
+bool http_takes(struct http *http);
+
 /* Takes no new connection, lets running handlers finish, frees. Takes NULL. */
 void http_close(struct http *http);
 

@@ -42,6 +42,7 @@ struct serve {
 	sd_event *event;
 	sd_event_source *timer, *signals[2];
 	int64_t ticks;
+	int64_t alive_ns, alive_due_ns; /* how often the watchdog is fed; 0: never */
 	char host[HOST_CHARS], url[URL_CHARS];
 	char key[FILE_PATH_CHARS], cert[FILE_PATH_CHARS];
 	char pin[PIN_CHARS], pin_short[PIN_SHORT_CHARS];
@@ -85,6 +86,17 @@ static void sweep(struct serve *serve)
 	}
 }
 
+/* Alive: this loop turns, and connections are taken. */
+static void feed(struct serve *serve)
+{
+	int64_t now_ns = clock_now_ns();
+
+	if (serve->alive_ns && now_ns >= serve->alive_due_ns && http_takes(serve->http)) {
+		(void)sd_notify(0, "WATCHDOG=1");
+		serve->alive_due_ns = now_ns + serve->alive_ns;
+	}
+}
+
 static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct serve *serve = data;
@@ -92,6 +104,7 @@ static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 
 	http_reap(serve->http);
 	sweep(serve);
+	feed(serve);
 	serve->ticks++;
 	r = sd_event_source_set_time_relative(source, TICK_US);
 	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
@@ -106,6 +119,7 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 
 static int open_loop(struct serve *serve)
 {
+	uint64_t watchdog_us = 0;
 	int r = sd_event_new(&serve->event);
 
 	if (r < 0) {
@@ -119,8 +133,8 @@ static int open_loop(struct serve *serve)
 		r = sd_event_add_time_relative(
 			serve->event, &serve->timer, CLOCK_MONOTONIC, TICK_US, 0, on_tick, serve);
 	}
-	if (r >= 0) {
-		r = sd_event_set_watchdog(serve->event, true);
+	if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
+		serve->alive_ns = (int64_t)watchdog_us * NS_PER_US / 3;
 	}
 	return r < 0 ? r : 0;
 }
