@@ -98,8 +98,7 @@ static int see_invitation(struct request *request, struct error *error)
 		return r == STORE_E_NONE ? no_invitation(request) : r;
 	}
 	return answer_json(request, 200,
-		json_pack("{s:s, s:s?, s:o, s:s, s:b}", "name", person.name, "role",
-			role_name((enum role)(person.roles & -person.roles)), "roles",
+		json_pack("{s:s, s:o, s:s, s:b}", "name", person.name, "roles",
 			people_roles_json(person.roles), "server", request->server->name, "first",
 			person.first));
 }

@@ -161,9 +161,8 @@ json_t *people_roles_json(unsigned int roles)
 
 json_t *people_json(const char *id, const char *name, unsigned int roles)
 {
-	/* `role` is for pages that know of one only */
-	return json_pack("{s:s, s:s, s:o, s:s?}", "id", id, "name", name, "roles",
-		people_roles_json(roles), "role", role_name((enum role)(roles & -roles)));
+	return json_pack(
+		"{s:s, s:s, s:o}", "id", id, "name", name, "roles", people_roles_json(roles));
 }
 
 /* A list of roles; ROLE_NONE for what is none, or names one twice. */
@@ -257,8 +256,7 @@ static int invite(struct request *request, struct error *error)
 		request_json(request, &json) != 0) {
 		return 0;
 	}
-	person.roles = json_object_get(json, "role") ? role_of(json_text(json, "role"))
-						     : roles_of(json_object_get(json, "roles"));
+	person.roles = roles_of(json_object_get(json, "roles"));
 	good = people_name(json_object_get(json, "name"), person.name);
 	json_decref(json);
 	if (person.roles == ROLE_NONE) {

@@ -54,7 +54,7 @@ def open_school(link, path):
     password = secrets.token_hex(8)
     administrator = Person(origin).join(link, secrets.token_hex(8))
     coach = Person(origin).join(
-        administrator.ask("POST", "/people", {"name": "Casey Coach", "role": "coach"})["link"],
+        administrator.ask("POST", "/people", {"name": "Casey Coach", "roles": ["coach"]})["link"],
         password)
     with open(path, "w", encoding="utf-8") as file:
         json.dump({"origin": origin, "name": "Casey Coach", "password": password}, file)
@@ -66,7 +66,7 @@ def assign(path):
         known = json.load(file)
     coach = Person(known["origin"])
     coach.ask("POST", "/session", {"name": known["name"], "password": known["password"]})
-    teacher = coach.ask("POST", "/people", {"name": "Terry Teacher", "role": "teacher"})
+    teacher = coach.ask("POST", "/people", {"name": "Terry Teacher", "roles": ["teacher"]})
     observations = coach.ask("GET", "/observations")
     newest = (observations["observations"] if isinstance(observations, dict) else observations)[0]
     coach.ask("PATCH", "/observations/" + newest["id"],
