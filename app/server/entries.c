@@ -111,7 +111,10 @@ static int post_entries(struct request *request, struct error *error)
 	if (r < 0) {
 		return r;
 	}
-	r = add(request, &lines, journal, error);
+	r = server_has_room(request->server, (int64_t)request->body_bytes, error);
+	if (r == 0) {
+		r = add(request, &lines, journal, error);
+	}
 	ndjson_fini(&lines);
 	return r;
 }

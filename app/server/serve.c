@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -58,6 +59,21 @@ int64_t server_now_ns(void)
 
 	(void)clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+int server_has_room(const struct server *server, int64_t bytes, struct error *error)
+{
+	struct statvfs disk;
+	int64_t left;
+
+	if (statvfs(server->data_dir, &disk) < 0) {
+		return error_set(error, -errno, "%s: %s", server->data_dir, strerror(errno));
+	}
+	left = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+	return left >= SERVER_ROOM_BYTES + bytes
+		? 0
+		: error_set(error, -ENOSPC, "%s: %lld MiB are left on its disk", server->data_dir,
+			  (long long)(left >> 20));
 }
 
 /* --- what goes to the log --- */

@@ -28,6 +28,14 @@ struct server {
 /* CLOCK_REALTIME now, ns: what the server's rows are stamped with. */
 int64_t server_now_ns(void);
 
+/*
+ * Whether boxes may bring so much more. The last SERVER_ROOM_BYTES of the disk are
+ * for people: sessions, and who looked, must be noted for anything to be shown. 0,
+ * -ENOSPC or another -errno.
+ */
+#define SERVER_ROOM_BYTES ((int64_t)16 << 20)
+int server_has_room(const struct server *server, int64_t bytes, struct error *error) MUST_CHECK;
+
 /* The tables of routes, one a file; each ended by a row of zeros. */
 extern const struct route pair_routes[];   /* pairing.c */
 extern const struct route box_routes[];    /* boxes.c: what boxes ask about themselves */

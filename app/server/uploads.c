@@ -133,7 +133,8 @@ static int create_begin(struct request *request, struct error *error)
 	if (r != 0) {
 		return r < 0 ? r : refused(request, &stream->row, r);
 	}
-	return blobs_part_new(server->blobs, stream->row.id, &stream->fd, error);
+	r = server_has_room(server, stream->row.bytes, error);
+	return r < 0 ? r : blobs_part_new(server->blobs, stream->row.id, &stream->fd, error);
 }
 
 /* --- bytes --- */
@@ -397,8 +398,11 @@ static int patch_begin(struct request *request, struct error *error)
 	if (stream->row.kept) {
 		return wrong_offset(request, stream->row.bytes);
 	}
-	return offset != stream->offset ? wrong_offset(request, stream->offset)
-					: extend(request->server, &stream->row, error);
+	if (offset != stream->offset) {
+		return wrong_offset(request, stream->offset);
+	}
+	r = server_has_room(request->server, stream->row.bytes - stream->offset, error);
+	return r < 0 ? r : extend(request->server, &stream->row, error);
 }
 
 /* --- asking, ending --- */
