@@ -105,7 +105,9 @@ class Visit:
 		return True
 
 
-class Disk(Case):
+class DiskCase(Case):
+	"""A server as after pairing, a box that is about to visit it, and strace."""
+
 	@classmethod
 	def setUpClass(cls):
 		super().setUpClass()
@@ -181,6 +183,8 @@ class Disk(Case):
 			with open(os.path.join(self.server.data, "blobs", name[:2], name), "rb") as kept:
 				self.assertEqual(sha256(kept.read()), name, what)
 
+
+class Disk(DiskCase):
 	def steps(self, calls, how, most, stride=1):
 		"""One run for each Nth call of a thread, until one comes through untouched."""
 		n, self.was_hit = 1, True
