@@ -138,6 +138,34 @@ static void reopen_buttons(struct panel *panel, int64_t now_ns, struct recorder 
 	}
 }
 
+static int open_lamps(struct panel *panel, struct error *error)
+{
+	memset(panel->lit, 0xff, sizeof(panel->lit));
+	int r = panel->lamp_driver->open(panel->config, panel->buttons, &panel->lamp_lines, error);
+	if (r < 0) {
+		panel->lamp_lines = NULL;
+	}
+	return r;
+}
+
+/* Whether the board has lamps, and they could not be had yet. */
+static bool lamps_missing(const struct panel *panel)
+{
+	return panel->lamp_driver && !panel->lamp_lines;
+}
+
+static void reopen_lamps(struct panel *panel, int64_t now_ns, struct recorder *recorder)
+{
+	struct error error;
+	if (!lamps_missing(panel) || now_ns < panel->lamps_due_ns) {
+		return;
+	}
+	panel->lamps_due_ns = now_ns + REOPEN_NS;
+	if (open_lamps(panel, &error) == 0) {
+		report_fault(recorder, now_ns, "lamps", false, NULL);
+	}
+}
+
 void panel_open(struct panel *panel, const struct config *config, const struct scheme *scheme,
 	sd_event *event, struct recorder *recorder)
 {
@@ -154,7 +182,6 @@ void panel_open(struct panel *panel, const struct config *config, const struct s
 	struct error error;
 	*panel = (struct panel){.config = config, .scheme = scheme, .event = event};
 	contacts_init(&panel->contacts, config->buttons.n, config->debounce_ms * NS_PER_MS);
-	memset(panel->lit, 0xff, sizeof(panel->lit));
 	panel->button_driver = button_drivers[config->buttons_kind];
 	for (size_t i = 0; i < config->buttons.n; i++) {
 		if (is_mute_switch(panel, i)) { /* until the switch can be read */
@@ -165,19 +192,17 @@ void panel_open(struct panel *panel, const struct config *config, const struct s
 		report_fault(recorder, clock_now_ns(), "buttons", true, error.text);
 	}
 	panel->lamp_driver = lamp_drivers[config->lamps_kind];
-	if (panel->lamp_driver &&
-		panel->lamp_driver->open(config, panel->buttons, &panel->lamp_lines, &error) < 0) {
+	if (panel->lamp_driver && open_lamps(panel, &error) < 0) {
 		report_fault(recorder, clock_now_ns(), "lamps", true, error.text);
-		panel->lamp_driver = NULL;
 	}
 }
 
 void panel_close(struct panel *panel)
 {
-	for (size_t i = 0; panel->lamp_driver && i < panel->config->lamps.n; i++) {
+	for (size_t i = 0; panel->lamp_lines && i < panel->config->lamps.n; i++) {
 		(void)panel->lamp_driver->set(panel->lamp_lines, i, false);
 	}
-	if (panel->lamp_driver) {
+	if (panel->lamp_lines) {
 		panel->lamp_driver->close(panel->lamp_lines);
 	}
 	sd_event_source_disable_unref(panel->source);
@@ -189,12 +214,13 @@ void panel_close(struct panel *panel)
 void panel_take(struct panel *panel, int64_t now_ns, struct recorder *recorder)
 {
 	reopen_buttons(panel, now_ns, recorder);
+	reopen_lamps(panel, now_ns, recorder);
 	take_edges(panel, now_ns, recorder);
 }
 
 void panel_show(struct panel *panel, int64_t now_ns)
 {
-	for (size_t i = 0; i < panel->config->lamps.n && panel->lamp_driver; i++) {
+	for (size_t i = 0; i < panel->config->lamps.n && panel->lamp_lines; i++) {
 		const char *name = panel->config->lamps.list[i].name;
 		bool alone = trial_on(panel->trial, now_ns) && panel->trial->lamp[0];
 		bool lit = alone ? strcmp(name, panel->trial->lamp) == 0
@@ -214,6 +240,9 @@ static int64_t sooner(int64_t a_ns, int64_t b_ns)
 int64_t panel_deadline(const struct panel *panel, int64_t now_ns)
 {
 	int64_t lamps_ns = lamps_deadline(&panel->lamps, now_ns);
+	if (lamps_missing(panel)) {
+		lamps_ns = sooner(lamps_ns, panel->lamps_due_ns);
+	}
 	return panel->buttons ? sooner(lamps_ns, sooner(contacts_deadline(&panel->contacts),
 							panel->levels_due_ns))
 			      : sooner(lamps_ns, panel->reopen_due_ns);

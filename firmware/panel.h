@@ -26,14 +26,15 @@ struct panel {
 	struct contacts contacts;
 	int64_t levels_due_ns, reopen_due_ns;
 
-	const struct lamp_driver *lamp_driver; /* NULL: none that work */
-	void *lamp_lines;
+	const struct lamp_driver *lamp_driver; /* NULL: the board has none */
+	void *lamp_lines;                      /* NULL while they are gone */
+	int64_t lamps_due_ns;
 	int lit[CONFIG_LINES_MAX]; /* as set last; -1: never */
 };
 
 /*
  * Claims the board's lines; those that cannot be had are a fault in the journal,
- * and buttons are tried again. Everything is borrowed for the panel's life.
+ * and are tried again. Everything is borrowed for the panel's life.
  * Wakes @event when there are edges. Does not block for long; one thread.
  */
 void panel_open(struct panel *panel, const struct config *config, const struct scheme *scheme,

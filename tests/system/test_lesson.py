@@ -183,6 +183,23 @@ class Lamps(Case):
 			self.assertEqual(len(box.entries("press")), i + 1)
 		box.stop()
 
+	def test_a_board_that_appears_late_has_its_buttons_and_lamps(self):
+		box = self.box(start=False)
+		with open(box.runtime, "w", encoding="ascii"): # in the way of its socket
+			pass
+		box.start(ready=False)
+		box.wait_for(lambda: "lamps: " in box.stderr(), "the lamps to be missed")
+		os.unlink(box.runtime)
+		box.wait_for(lambda: "lamps: well again" in box.stderr(), "the lamps to be found")
+		box.wait_ready()
+		box.wait_lamp("red", 1)
+		at = box.now()
+		box.press("5", at)
+		box.wait_confirm(at)
+		self.assertEqual([(e["code"], e["value"]) for e in box.entries("fault")
+			if e["code"] == "lamps"], [("lamps", 1), ("lamps", 0)])
+		box.stop()
+
 
 class Ends(Case):
 	def test_sigterm_ends_the_lesson_as_shutdown(self):
