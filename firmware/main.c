@@ -56,6 +56,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 struct options {
 	const char *config;
@@ -142,14 +143,19 @@ static int show(const struct config *config, const struct scheme *scheme, bool p
 
 /*
  * What is in memory was heard: it goes to no core dump, to no swap, and what
- * libraries free is overwritten. A box that may not lock its memory listens all
- * the same: its service may.
+ * libraries free is overwritten. Memory is locked only without a limit, which the
+ * service has: under one, the next allocation could fail. A box that may not lock
+ * its memory listens all the same.
  */
 static void keep_to_memory(void)
 {
 	const struct rlimit none = {0, 0};
+	struct rlimit locked;
 	(void)setrlimit(RLIMIT_CORE, &none);
-	(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 &&
+		(locked.rlim_cur == RLIM_INFINITY || geteuid() == 0)) {
+		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);
+	}
 	mallopt(M_PERTURB, 0xa5);
 }
 

@@ -13,8 +13,8 @@ RING_KIB = 60 * 16000 * 2 // 1024
 def may_lock():
 	with open("/proc/self/status", encoding="ascii") as file:
 		able = int(re.search(r"CapEff:\s*(\w+)", file.read())[1], 16)
-	return able >> CAP_IPC_LOCK & 1 or \
-		resource.getrlimit(resource.RLIMIT_MEMLOCK)[1] == resource.RLIM_INFINITY
+	return (able >> CAP_IPC_LOCK & 1 and os.geteuid() == 0) or \
+		resource.getrlimit(resource.RLIMIT_MEMLOCK)[0] == resource.RLIM_INFINITY
 
 
 def read(pid, name):

@@ -57,10 +57,10 @@ def can_freeze():
 def threads(pid):
 	"""{name: tid}"""
 	found = {}
-	for tid in os.listdir(f"/proc/{pid}/task"):
+	for tid in sorted(os.listdir(f"/proc/{pid}/task"), key=int): # the first is the loop
 		with contextlib.suppress(FileNotFoundError, ProcessLookupError): # over already
 			with open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii") as file:
-				found[file.read().strip()] = int(tid)
+				found.setdefault(file.read().strip(), int(tid))
 	return found
 
 
