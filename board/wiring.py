@@ -237,9 +237,9 @@ def label(sheet, part, y, out):
 	kind, name, text, pin = part
 	x = GROUND[side(pin)] - out * 16
 	anchor = "start" if out < 0 else "end"
-	sheet.text(x, y - 19, text, 15, bold=True, anchor=anchor)
+	sheet.text(x, y - 23, text, 15, bold=True, anchor=anchor)
 	more = f"button {name}, " if kind == "button" and name.isdigit() else ""
-	sheet.text(x, y - 4, f"{more}pin {pin}", 12.5, QUIET, anchor)
+	sheet.text(x, y - 7, f"{more}pin {pin}", 12.5, QUIET, anchor)
 
 
 def draw_part(sheet, part, y, lane):
