@@ -386,6 +386,24 @@ describe('what coaches and administrators do', () => {
 		await page.context().close();
 	});
 
+	test('the page tells by itself that a box has used its code', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'Maria Okonkwo');
+		await page.goto(`${url}/#/boxes`);
+		await page.getByRole('button', { name: 'Pair a box' }).click();
+		const code = await page.locator('.code').textContent();
+
+		await new Person(place.server).request('POST', 'pair', { code, name: 'Yellow box' });
+		await page.getByText('Yellow box is paired.').waitFor();
+		assert.equal(await page.locator('.code').count(), 0);
+		await page.getByRole('button', { name: 'Pair another box' }).click();
+		await page.locator('.code').waitFor();
+		await page.getByRole('button', { name: 'Done' }).click();
+		await page.getByRole('button', { name: 'Pair a box' }).waitFor();
+		await page.context().close();
+	});
+
 	test('a box is renamed and revoked', async () => {
 		const page = await open(browser, url, { failures });
 		const card = (name) => page.locator('.card', { has: page.getByRole('heading', { name }) });

@@ -100,21 +100,46 @@ function Box({ box, me, reload }) {
 		</li>`;
 }
 
+const LOOK_AGAIN_MS = 2000;
+
+/* Looks again and again while a code is good, until a box has used it. */
+function useNewBox(code, list, reload) {
+	const [known, setKnown] = useState(null); /* who was here when the code was made */
+	const paired = known && list?.find((box) => !known.has(box.id));
+
+	useEffect(() => {
+		setKnown(code && new Set((list ?? []).map((box) => box.id)));
+	}, [code]);
+	useEffect(() => {
+		if (!code || paired) {
+			return undefined;
+		}
+		const timer = setInterval(() => {
+			if (new Date(code.expires) > Date.now()) {
+				reload();
+			}
+		}, LOOK_AGAIN_MS);
+
+		return () => clearInterval(timer);
+	}, [code, Boolean(paired)]);
+	return paired;
+}
+
 export function Boxes({ me }) {
 	const [list, problem, reload] = useLoad(boxes, [me.id]);
 	const [code, setCode] = useState(null);
 	const [run, busy, wrong] = useChange();
+	const paired = useNewBox(code, list, reload);
 	const pair = async () => setCode(await run(pairBox) ?? null);
 
 	return html`
 		<main id="main">
 			<${Heading}>Boxes<//>
 			<${Trouble} problem=${problem ?? wrong} again=${problem ? reload : null} />
-			${code ? html`<${Pairing} ...${code} close=${() => {
-		setCode(null);
-		reload();
-	}} />` : html`<p><button type="button" class="primary" disabled=${busy} onClick=${pair}>
-				Pair a box</button></p>`}
+			<div role="status">${paired && html`<p class="good">${paired.name} is paired.</p>`}</div>
+			${code && !paired ? html`<${Pairing} ...${code} close=${() => setCode(null)} />`
+		: html`<p><button type="button" class="primary" disabled=${busy || !list} onClick=${pair}>
+				${paired ? 'Pair another box' : 'Pair a box'}</button></p>`}
 			${list && list.length === 0 && html`<p class="empty">No box is paired yet.</p>`}
 			<ul class="cards">${(list ?? []).map((box) => html`
 				<${Box} key=${box.id} box=${box} me=${me} reload=${reload} />`)}</ul>
