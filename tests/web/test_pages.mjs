@@ -81,14 +81,14 @@ const PAGES = [
 		await page.getByRole('button', { name: 'Pair a box' }).click();
 		await page.locator('.code').waitFor();
 		await page.getByText('A box without a screen').click();
-		assert.match(await page.locator('pre').textContent(), /^url=http:.*\ncode=[A-Z]{4}-[A-Z]{4}$/);
+		assert.match(await page.locator('details pre').textContent(), /^url=http:.*\ncode=[A-Z]{4}-[A-Z]{4}$/);
 	}],
 	['people', 'administrator', '/#/people', '.people li', async (page, scheme) => {
 		await page.getByLabel('Name').fill(scheme === 'light' ? 'Ines Moreau' : 'Ida Moreau');
 		await page.getByRole('button', { name: 'Make a link' }).click();
 		await page.locator('.hand-on').waitFor();
 		await page.evaluate(() => { /* no secret in a picture */
-			document.querySelector('.hand-on input').value = 'https://chalkbox.example/#/welcome/…';
+			document.querySelector('.hand-on pre').textContent = 'https://chalkbox.example/#/welcome/…';
 		});
 	}],
 	['site', 'administrator', '/#/site', 'textarea', async (page) => {

@@ -98,12 +98,14 @@ export function Ask({ title, children, yes, onYes, onNo, busy }) {
 		</dialog>`;
 }
 
-/* A secret to hand on, with a button that copies it. */
+/* Something to type or hand on, all of it in sight, with a button that copies it. */
 export function HandOn({ text, label }) {
 	const [done, setDone] = useState(false);
 	const ref = useRef(null);
+	const words = text.split(' ').flatMap((word, i) => [i ? ' ' : '', html`<span>${word}</span>`]);
+	const select = () => getSelection().selectAllChildren(ref.current);
 	const copy = async () => {
-		ref.current.select();
+		select();
 		try {
 			await navigator.clipboard.writeText(text);
 			setDone(true);
@@ -114,8 +116,9 @@ export function HandOn({ text, label }) {
 
 	return html`
 		<div class="hand-on">
-			<label>${label}<input ref=${ref} readonly value=${text} onFocus=${(event) =>
-		event.target.select()} /></label>
+			<p>${label}</p>
+			<pre ref=${ref} tabindex="0" role="textbox" aria-readonly="true" aria-label=${label}
+				onFocus=${select}>${words}</pre>
 			<button type="button" onClick=${copy}>${done ? 'Copied' : 'Copy'}</button>
 		</div>`;
 }
