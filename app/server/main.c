@@ -16,7 +16,7 @@
  * - what is kept
  *     - store.[ch]           one database, one writer, shared commits
  *     - schema.[ch]          its tables
- *     - store_sql.h          statements, for the next ones
+ *     - store_sql.h store_rows.c   statements and what they give, for the next ones
  *     - store_*.[ch]         all SQL there is, one noun a file
  *     - blobs.[ch]           sound, by its hash
  *
@@ -25,14 +25,16 @@
  *     - boxes.[ch]           who am I, what is kept, what is my configuration
  *     - entries.c ndjson.[ch]   the journal, line by line
  *     - uploads.[ch] streams.[ch] tus.[ch]   sound, by tus
- *     - boxlist.c            what people see and change of boxes
+ *     - boxlist.c health.[ch]   what people see and change of boxes
  *
  * - people
  *     - access.[ch]          who may do what: one table
- *     - people.[ch]          who there is; invitations
- *     - sessions.[ch]        signing in
+ *     - people.[ch]          who there is, in which roles
+ *     - invitations.[ch]     how they get in
+ *     - sessions.[ch]        signing in; another password
  *     - passwords.[ch] turns.[ch] backoff.[ch] token.[ch]   secrets, and patience
  *     - observations.[ch] timelines.[ch]   what they come to see
+ *     - plans.[ch] guests.c  whose it will be; whom its teacher lets see it
  *     - audio.c wav.[ch]     what they come to hear
  *     - retention.[ch]       letting go of it
  *     - site.c               rules and schemes
