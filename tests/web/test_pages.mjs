@@ -393,9 +393,12 @@ describe('what coaches and administrators do', () => {
 		await page.goto(`${url}/#/boxes`);
 		await page.getByRole('button', { name: 'Pair a box' }).click();
 		const code = await page.locator('.code').textContent();
+		const focused = () => page.evaluate(() => document.activeElement.textContent);
 
+		assert.equal(await focused(), 'Pair a box');
 		await new Person(place.server).request('POST', 'pair', { code, name: 'Yellow box' });
 		await page.getByText('Yellow box is paired.').waitFor();
+		await page.waitForFunction(() => document.activeElement.textContent === 'Pair another box');
 		assert.equal(await page.locator('.code').count(), 0);
 		await page.getByRole('button', { name: 'Pair another box' }).click();
 		await page.locator('.code').waitFor();

@@ -1,7 +1,7 @@
 /* Boxes: what each last said about itself, pairing, naming, revoking. */
 import { boxes, changeBox, pairBox } from '../api.js';
 import { faultOf, healthOf, madeOf } from '../health.js';
-import { html, useEffect, useState } from '../html.js';
+import { html, useEffect, useRef, useState } from '../html.js';
 import { Ask, HandOn, Heading, Trouble, useChange, useLoad } from './parts.js';
 
 function Left({ until }) {
@@ -20,9 +20,12 @@ function Left({ until }) {
 }
 
 function Pairing({ code, expires, pin, close }) {
+	const title = useRef(null);
+
+	useEffect(() => title.current.focus(), [code]); /* the button that had it is gone */
 	return html`
 		<section class="sheet-of-paper" aria-labelledby="pair-title">
-			<h2 id="pair-title">Pair a box</h2>
+			<h2 id="pair-title" ref=${title} tabindex="-1">Pair a box</h2>
 			<p class="code" aria-label=${`The code: ${[...code].join(' ')}`}>${code}</p>
 			<${Left} until=${expires} />
 			<${HandOn} label="Type this on the box" text=${
@@ -130,15 +133,24 @@ export function Boxes({ me }) {
 	const [code, setCode] = useState(null);
 	const [run, busy, wrong] = useChange();
 	const paired = useNewBox(code, list, reload);
+	const button = useRef(null);
+	const waits = Boolean(code && !paired);
+	const waited = useRef(waits);
 	const pair = async () => setCode(await run(pairBox) ?? null);
 
+	useEffect(() => {
+		if (waited.current && !waits) {
+			button.current?.focus();
+		}
+		waited.current = waits;
+	}, [waits]);
 	return html`
 		<main id="main">
 			<${Heading}>Boxes<//>
 			<${Trouble} problem=${problem ?? wrong} again=${problem ? reload : null} />
 			<div role="status">${paired && html`<p class="good">${paired.name} is paired.</p>`}</div>
-			${code && !paired ? html`<${Pairing} ...${code} close=${() => setCode(null)} />`
-		: html`<p><button type="button" class="primary" disabled=${busy || !list} onClick=${pair}>
+			${waits ? html`<${Pairing} ...${code} close=${() => setCode(null)} />`
+		: html`<p><button type="button" ref=${button} class="primary" disabled=${busy || !list} onClick=${pair}>
 				${paired ? 'Pair another box' : 'Pair a box'}</button></p>`}
 			${list && list.length === 0 && html`<p class="empty">No box is paired yet.</p>`}
 			<ul class="cards">${(list ?? []).map((box) => html`
