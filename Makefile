@@ -67,7 +67,7 @@ FIRMWARE := firmware/box.o firmware/panel.o firmware/sound.o firmware/report.o f
 	firmware/microphone.o firmware/listener.o firmware/ring.o firmware/sampleclock.o \
 	firmware/loudness.o firmware/meter.o firmware/window.o firmware/keeper.o \
 	firmware/snippet.o firmware/torn.o firmware/recovery.o firmware/saver.o \
-	firmware/space.o firmware/lamps.o firmware/control.o firmware/trial.o
+	firmware/space.o firmware/lamps.o firmware/control.o firmware/trial.o firmware/level.o
 
 # each is tests/unit/test_NAME.c, a cmocka program
 UNIT_TESTS := ring sampleclock loudness debounce contacts window lamps recorder snippet torn \

@@ -269,7 +269,8 @@ static int turn(struct box *box, struct error *error)
 	sound_take(&box->sound, &box->recorder);
 	recorder_advance(&box->recorder, now_ns);
 	look_at_clock(box, now_ns);
-	control_take(box->control, &box->recorder, box->saver.journal, sound_dir(&box->sound));
+	control_take(box->control, &box->recorder, box->saver.journal, sound_dir(&box->sound),
+		&box->sound);
 	sound_wish(&box->sound, now_ns, &box->recorder);
 	int r = save(box, now_ns, error);
 	control_saved(box->control, r == 0 && !box->saver.failing);

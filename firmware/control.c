@@ -236,8 +236,18 @@ static void try(struct control *control, const char *lamp, const struct recorder
 	}
 }
 
+static void level(struct control *control, struct sound *sound)
+{
+	struct level now;
+	if (sound_level(sound, &now)) {
+		set_answer(control, "level %.1f %d %d", now.rms_db, now.peak_permille, now.ms);
+	} else {
+		set_answer(control, "error nothing is being heard");
+	}
+}
+
 static void obey(struct control *control, struct recorder *recorder, struct journal *journal,
-	int dir_fd)
+	int dir_fd, struct sound *sound)
 {
 	const char *text = control->message;
 	set_answer(control, "ok");
@@ -249,6 +259,8 @@ static void obey(struct control *control, struct recorder *recorder, struct jour
 		gone(control, text + 5, recorder, journal, dir_fd);
 	} else if (strncmp(text, "scheme ", 7) == 0) {
 		scheme(control, text + 7);
+	} else if (strcmp(text, "level") == 0) {
+		level(control, sound);
 	} else if (strcmp(text, "try") == 0 || strncmp(text, "try ", 4) == 0) {
 		try(control, text + strlen("try") + (text[3] == ' '), recorder);
 	} else {
@@ -257,7 +269,7 @@ static void obey(struct control *control, struct recorder *recorder, struct jour
 }
 
 void control_take(struct control *control, struct recorder *recorder, struct journal *journal,
-	int dir_fd)
+	int dir_fd, struct sound *sound)
 {
 	struct epoll_event event;
 	if (!control || control->asking >= 0) {
@@ -282,7 +294,7 @@ void control_take(struct control *control, struct recorder *recorder, struct jou
 			break;
 		}
 		control->message[got] = '\0';
-		obey(control, recorder, journal, dir_fd);
+		obey(control, recorder, journal, dir_fd, sound);
 	}
 }
 

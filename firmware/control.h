@@ -10,6 +10,8 @@
  *	status          -> status observing|ready SEQ, the last entry's
  *	gone SEQ SHA256 -> ok | error TEXT
  *	scheme TEXT     -> ok | error TEXT; no TEXT takes the site's scheme back
+ *	level           -> level DB PEAK MS | error TEXT; how loud it is now: dB of
+ *	                   full scale, the peak in thousandths of it, of how much sound
  *	try [LAMP]      -> ok | error TEXT; begins a trial (trial.h), or keeps it up,
  *	                   with that lamp lit; not during a lesson. Then come, unasked,
  *	                   "press BUTTON" and "release BUTTON", and "over" when nothing
@@ -21,6 +23,7 @@
 #include "app/base/config.h"
 #include "app/journal/journal.h"
 #include "firmware/recorder.h"
+#include "firmware/sound.h"
 #include "firmware/trial.h"
 
 struct control;
@@ -40,11 +43,11 @@ int control_fd(const struct control *control);
 
 /*
  * Takes the next message, if one is there. What it asks to be written is added to
- * the recorder's entries; @journal (NULL while it cannot be read) and the folder
- * of the snippets @dir_fd are looked at. Then call control_saved().
+ * the recorder's entries; @journal (NULL while it cannot be read), the folder
+ * of the snippets @dir_fd and @sound are looked at. Then call control_saved().
  */
 void control_take(struct control *control, struct recorder *recorder, struct journal *journal,
-	int dir_fd);
+	int dir_fd, struct sound *sound);
 
 /* Answers the message just taken: whether what it asked for is on disk. */
 void control_saved(struct control *control, bool saved);

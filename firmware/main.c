@@ -22,6 +22,7 @@
  *     - sampleclock.[ch]  frame <-> time
  *     - loudness.[ch]     frames -> levels
  *     - meter.[ch]        levels of the whole observation
+ *     - level.[ch]        how loud it is now
  *
  * - what is kept
  *     - window.[ch]       which stretches of sound

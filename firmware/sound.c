@@ -236,3 +236,9 @@ void sound_close(struct sound *sound)
 	keeper_close(sound->keeper);
 	ring_free(sound->ring);
 }
+
+bool sound_level(struct sound *sound, struct level *ret_level)
+{
+	return sound->listener && !sound->muted &&
+		level_look(sound->ring, listener_rate_hz(sound->listener), ret_level);
+}

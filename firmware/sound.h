@@ -7,6 +7,7 @@
 #define FIRMWARE_SOUND_H
 
 #include "firmware/keeper.h"
+#include "firmware/level.h"
 #include "firmware/listener.h"
 #include "firmware/meter.h"
 #include "firmware/recorder.h"
@@ -51,6 +52,9 @@ void sound_advance(struct sound *sound, int64_t now_ns, struct recorder *recorde
 
 /* The ended observation's sound is all there is going to be: finishes it. */
 void sound_end(struct sound *sound, int64_t now_ns, struct recorder *recorder);
+
+/* How loud it is now; false when nothing is being heard. */
+bool sound_level(struct sound *sound, struct level *ret_level);
 
 /* Looks whether there is room for snippets. */
 void sound_look_at_space(struct sound *sound, int64_t now_ns, struct recorder *recorder);

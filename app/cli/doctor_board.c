@@ -6,6 +6,7 @@
 #include "app/health/power.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #define MIB (INT64_C(1) << 20)
@@ -272,6 +273,41 @@ void doctor_microphone(struct doctor *doctor)
 	finding_value(finding, "microphone", json_string(mic_state_name(told->mic)));
 }
 
+static const char silent_fix[] = "Look for a switch on the microphone; name the right channel in "
+				 "[microphone] of the board's file.";
+static const char loud_fix[] =
+	"Lower the card's level (`alsamixer`, F4), or gain_db in [microphone].";
+
+/* What it hears in this moment. */
+static void look_at_level_now(struct doctor *doctor)
+{
+	char answer[RECORDER_MESSAGE_BYTES];
+	struct finding *finding;
+	int peak, ms;
+	float now_db;
+
+	if (doctor->recorder == NULL || recorderlink_ask(doctor->recorder, "level", answer) < 0 ||
+		sscanf(answer, "level %f %d %d", &now_db, &peak, &ms) != 3) {
+		return; /* muted, off, lost: told above */
+	}
+	if (peak == 0) {
+		finding = doctor_say(doctor, FINDING_FAULT,
+			"In this moment the microphone gives nothing but silence.");
+		finding_fix(finding, "%s", silent_fix);
+	} else if (peak >= 1000) {
+		finding = doctor_say(doctor, FINDING_WARNING,
+			"In this moment it is too loud: what it hears is clipped.");
+		finding_fix(finding, "%s", loud_fix);
+	} else {
+		finding = doctor_say(doctor, FINDING_OK,
+			"In this moment it hears %.0f dB, with a peak of %.0f dB.", (double)now_db,
+			20 * log10(peak / 1000.0));
+	}
+	snprintf(finding->part, sizeof(finding->part), "now");
+	finding_value(finding, "level_db", json_real((double)now_db));
+	finding_value(finding, "peak_permille", json_integer(peak));
+}
+
 void doctor_level(struct doctor *doctor)
 {
 	const struct told *told = &doctor->told;
@@ -279,6 +315,7 @@ void doctor_level(struct doctor *doctor)
 	int64_t clipped = told->n_peaks > 0 ? told->n_clipped * 1000 / told->n_peaks : 0;
 	struct finding *finding;
 
+	look_at_level_now(doctor);
 	if (doctor->record_result < 0 || told->n_levels == 0) {
 		finding = doctor_say(
 			doctor, FINDING_UNKNOWN, "No lesson with sound has been recorded yet.");
@@ -290,16 +327,12 @@ void doctor_level(struct doctor *doctor)
 	if (loud_db <= SILENT_DB) {
 		finding = doctor_say(doctor, FINDING_FAULT,
 			"The last lesson is silence: the microphone gives nothing.");
-		finding_fix(finding,
-			"Look for a switch on the microphone; name the right channel "
-			"in [microphone] of the board's file.");
+		finding_fix(finding, "%s", silent_fix);
 	} else if (clipped >= CLIPPED_PERMILLE) {
 		finding = doctor_say(doctor, FINDING_WARNING,
 			"The last lesson is too loud: %.1f %% of its kept sound is clipped.",
 			(double)clipped / 10);
-		finding_fix(finding,
-			"Lower the card's level (`alsamixer`, F4), or gain_db in "
-			"[microphone].");
+		finding_fix(finding, "%s", loud_fix);
 	} else if (loud_db < QUIET_DB) {
 		finding = doctor_say(doctor, FINDING_WARNING,
 			"The last lesson is quiet: %.0f dB where it is loud.", loud_db);

@@ -13,7 +13,7 @@ import threading
 import time
 import unittest
 
-from harness import BUILD, DEADLINE_S, REPORTS, ROOT, Case, Failed
+from harness import BUILD, DEADLINE_S, REPORTS, ROOT, Case, Failed, noise, write_wav
 from syncing import Proxy, Site
 from test_network import PYTHON, lacking
 
@@ -51,6 +51,12 @@ class Said:
 
 
 class Doctor(Case):
+	@classmethod
+	def setUpClass(cls):
+		folder = tempfile.TemporaryDirectory(prefix="cb-")
+		cls.addClassCleanup(folder.cleanup)
+		cls.wav = write_wav(os.path.join(folder.name, "class.wav"), noise(16000 * 200, 7, 1500))
+
 	def setUp(self):
 		self.memory = self.folder()
 
@@ -58,6 +64,7 @@ class Doctor(Case):
 		"""A box with its own place for what sync keeps."""
 		config = more.pop("config", {})
 		config.setdefault("sync", {})["state"] = self.memory
+		more.setdefault("wav", self.wav)
 		box = self.box(start=start, config=config, **more)
 		if start:
 			box.wait_mic("live" if more.get("sound", True) else "off")
@@ -182,6 +189,20 @@ class Box(Doctor):
 		self.assertIn("nowhere", said.of("microphone")[0]["says"])
 		self.assertEqual(said.of("microphone")[0]["values"], {"microphone": "lost"})
 
+	def test_a_microphone_that_gives_nothing_is_named(self):
+		box = self.well(wav=None)
+		said = box.wait_for(lambda: (said := self.doctor(box)).state("level") == FAULT and said, "silence")
+		self.assert_only(said, "level", "pairing")
+		self.assertEqual((said.of("level")[0]["part"], said.of("level")[0]["values"]),
+			("now", {"level_db": -200.0, "peak_permille": 0}))
+
+	def test_a_microphone_that_is_too_loud_is_named(self):
+		loud = write_wav(os.path.join(self.memory, "loud.wav"), noise(16000 * 60, 8, 32767))
+		box = self.well(wav=loud)
+		said = box.wait_for(lambda: (said := self.doctor(box)).of("level")[0]["part"] and said, "sound")
+		self.assert_only(said, "level", "pairing")
+		self.assertIn("clipped", said.of("level")[0]["says"])
+
 	def test_sound_that_is_off_is_right(self):
 		said = self.doctor(self.well(sound=False))
 		self.assert_only(said, "pairing")
@@ -208,8 +229,12 @@ class Box(Doctor):
 		box.press("5", 65, hold=3)
 		box.wait_entry("loudness")
 		said = self.doctor(box)
-		self.assertNotEqual(said.state("level"), UNKNOWN, said)
-		self.assertIn("loud_db", said.of("level")[0]["values"])
+		now, last = said.of("level")
+		self.assertEqual((now["state"], now["part"], last["state"]), (OK, "now", OK), said)
+		# uniform noise between -1500 and 1500, against a sine of full scale
+		self.assertAlmostEqual(now["values"]["level_db"], -28.6, delta=1)
+		self.assertAlmostEqual(last["values"]["loud_db"], -28.6, delta=1.5)
+		self.assertEqual(last["values"]["clipped_permille"], 0)
 
 	@unittest.skipIf(os.geteuid() != 0, "only root can be somebody else")
 	def test_who_may_not_look_is_told_so_and_sees_no_faults(self):
@@ -236,6 +261,7 @@ class Disk(Doctor):
 
 	@classmethod
 	def setUpClass(cls):
+		super().setUpClass()
 		with tempfile.TemporaryDirectory() as folder:
 			run = subprocess.run(["unshare", "-rm", "mount", "-t", "tmpfs", "x", folder],
 				capture_output=True, text=True, check=False)

@@ -124,6 +124,13 @@ static int tear_down(void **state)
 	return 0;
 }
 
+static void take(struct bench *bench)
+{
+	struct sound none = {.config = &bench->config};
+
+	control_take(bench->control, &bench->recorder, bench->journal, bench->dir_fd, &none);
+}
+
 /* Asks, and gives the answer; @saved is what became of the write. */
 static const char *ask(struct bench *bench, const char *text, bool saved)
 {
@@ -131,7 +138,7 @@ static const char *ask(struct bench *bench, const char *text, bool saved)
 	ssize_t got;
 
 	assert_int_equal(send(bench->client, text, strlen(text), 0), (ssize_t)strlen(text));
-	control_take(bench->control, &bench->recorder, bench->journal, bench->dir_fd);
+	take(bench);
 	if (saved) {
 		save(bench);
 	}
@@ -154,6 +161,11 @@ static void the_status_tells_of_a_running_observation(void **state)
 	assert_string_equal(ask(bench, "status", true), "status ready 3");
 	recorder_press(&bench->recorder, scheme_code(&bench->scheme, "lesson"), 4000);
 	assert_string_equal(ask(bench, "status", true), "status observing 4");
+}
+
+static void there_is_no_level_where_nothing_is_heard(void **state)
+{
+	assert_string_equal(ask(*state, "level", true), "error nothing is being heard");
 }
 
 static void a_snippet_goes_only_after_the_journal_said_so(void **state)
@@ -264,7 +276,7 @@ static void a_trial_ends_with_who_hangs_up(void **state)
 	assert_string_equal(ask(bench, "try", true), "ok");
 	assert_string_equal(control_trial(bench->control)->lamp, "");
 	(void)close(bench->client);
-	control_take(bench->control, &bench->recorder, bench->journal, bench->dir_fd);
+	take(bench);
 	assert_false(trial_on(control_trial(bench->control), clock_now_ns()));
 	bench->client = -1;
 }
@@ -281,7 +293,7 @@ static void nothing_is_tried_during_a_lesson_or_twice_at_a_time(void **state)
 	bench->client = call(bench);
 	assert_memory_equal(ask(bench, "try", true), "error somebody else", 19);
 	(void)close(first);
-	control_take(bench->control, &bench->recorder, bench->journal, bench->dir_fd);
+	take(bench);
 	control_saved(bench->control, true);
 	recorder_press(&bench->recorder, scheme_code(&bench->scheme, "undo"), 4000);
 	assert_memory_equal(ask(bench, "try", true), "error a button", 14);
@@ -312,7 +324,7 @@ static void who_goes_away_without_an_answer_does_no_harm(void **state)
 	assert_int_equal(send(bench->client, "status", 6, 0), 6);
 	(void)close(bench->client);
 	for (int i = 0; i < 4; i++) {
-		control_take(bench->control, &bench->recorder, bench->journal, bench->dir_fd);
+		take(bench);
 		control_saved(bench->control, true);
 	}
 	bench->client = -1;
@@ -334,6 +346,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			the_status_tells_of_a_running_observation, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			there_is_no_level_where_nothing_is_heard, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_snippet_goes_only_after_the_journal_said_so, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(

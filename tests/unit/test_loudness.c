@@ -1,3 +1,4 @@
+#include "firmware/level.h"
 #include "firmware/loudness.h"
 
 #include <math.h>
@@ -96,6 +97,40 @@ static void a_step_is_a_tenth_of_a_second_at_any_rate(void **state)
 	assert_int_equal(loudness_missing(&loudness), 0);
 }
 
+static void the_level_of_now_is_that_of_the_last_seconds(void **state)
+{
+	struct ring *ring = ring_new();
+	struct level level;
+	int16_t frames[STEP];
+	assert_false(level_look(ring, RATE_HZ, &level));
+	assert_int_equal(ring_reset(ring, RATE_HZ * 10), 0);
+	assert_false(level_look(ring, RATE_HZ, &level));
+	for (int i = 0; i < STEP; i++) {
+		frames[i] = (int16_t)lrint(32767 * sin(2 * M_PI * 1000 * i / RATE_HZ));
+	}
+	ring_write(ring, frames, STEP);
+	assert_true(level_look(ring, RATE_HZ, &level));
+	assert_true(fabs(level.rms_db) < 0.1);
+	assert_int_equal(level.peak_permille, 1000);
+	assert_int_equal(level.ms, 100);
+	for (int i = 0; i < STEP; i++) {
+		frames[i] /= 100;
+	}
+	for (int i = 0; i < LEVEL_S * 10; i++) { /* what came before is past */
+		ring_write(ring, frames, STEP);
+	}
+	assert_true(level_look(ring, RATE_HZ, &level));
+	assert_true(fabs(level.rms_db - -40) < 0.5);
+	assert_in_range(level.peak_permille, 9, 10);
+	assert_int_equal(level.ms, LEVEL_S * 1000);
+	ring_write(ring, NULL, STEP * LEVEL_S * 10);
+	assert_true(level_look(ring, RATE_HZ, &level));
+	assert_true(level.rms_db < -150);
+	assert_int_equal(level.peak_permille, 0);
+	assert_false(level_look(ring, 0, &level));
+	ring_free(ring);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -103,6 +138,7 @@ int main(void)
 		cmocka_unit_test(each_halving_is_twelve_half_decibels),
 		cmocka_unit_test(silence_is_the_lowest_level_and_a_square_wave_the_highest),
 		cmocka_unit_test(pieces_of_any_size_give_the_same_levels),
+		cmocka_unit_test(the_level_of_now_is_that_of_the_last_seconds),
 		cmocka_unit_test(a_step_is_a_tenth_of_a_second_at_any_rate),
 	};
 
