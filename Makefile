@@ -423,7 +423,7 @@ wiring: ## Draw board/wiring.svg and its I2S sister anew from the boards' files
 
 RELEASE ?= trixie
 ARCH ?= arm64
-DEB_DEB := mmdebstrap uidmap debian-archive-keyring rsync $(DEB_WEB)
+DEB_DEB := mmdebstrap dpkg-dev uidmap debian-archive-keyring rsync $(DEB_WEB)
 
 deb: ## Debian packages into build/deb (RELEASE=trixie|bookworm|all ARCH=arm64|amd64|all)
 	$(call install_missing,$(DEB_DEB))
@@ -434,6 +434,16 @@ deb: ## Debian packages into build/deb (RELEASE=trixie|bookworm|all ARCH=arm64|a
 		done; \
 	done
 
+# every package on a Debian that has nothing else
+PACKAGES_TEST := tests/board/test_packages.py
+OWN_ARCH = $(shell dpkg --print-architecture)
+
+check-deb: ## Install, upgrade, remove and purge our packages (RELEASE=trixie|bookworm|all)
+	@$(MAKE) --no-print-directory deb ARCH=$(OWN_ARCH)
+	@CHALKBOX_RELEASES="$(if $(filter all,$(RELEASE)),trixie bookworm,$(RELEASE))" \
+		tests/run --label packages $(PACKAGES_TEST)
+.PHONY: check-deb
+
 # --- the virtual board ---
 
 DEB_BOARD := qemu-system-arm qemu-utils qemu-user-static mmdebstrap debian-archive-keyring \
@@ -443,7 +453,8 @@ check-board: ## Boot an arm64 board with our packages and drive it (RELEASE=trix
 	$(call install_missing,$(DEB_BOARD))
 	@$(MAKE) --no-print-directory deb RELEASE=$(RELEASE) ARCH=arm64
 	@$(call in,release,build/lesson/lesson.wav)
-	@CHALKBOX_VM_RELEASE=$(RELEASE) tests/run --label board $(sort $(wildcard tests/board/test_*.py))
+	@CHALKBOX_VM_RELEASE=$(RELEASE) tests/run --label board \
+		$(filter-out $(PACKAGES_TEST),$(sort $(wildcard tests/board/test_*.py)))
 .PHONY: check-board
 
 # --- the rest ---

@@ -49,13 +49,16 @@ up_to_date() {
 
 # What debian/control asks for, and what cross-compiles and looks the result over.
 make_root() {
-	local architectures=$own_arch tools=build-essential,lintian
+	local architectures=$own_arch tools=build-essential,lintian triplet
 	if [ "$arch" != "$own_arch" ]; then
+		triplet=$(dpkg-architecture -a"$arch" -qDEB_HOST_GNU_TYPE 2>/dev/null)
 		architectures+=,$arch
-		tools+=,crossbuild-essential-$arch
+		tools+=,gcc-${triplet//_/-}
 	fi
 	board/root.sh make "$root" "$release" --architectures="$architectures" \
-		--include="$tools" --customize-hook='mkdir -p "$1/build/needs"' \
+		--include="$tools" --dpkgopt='path-exclude=/usr/share/man/*' \
+		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+		--customize-hook='mkdir -p "$1/build/needs"' \
 		--customize-hook='copy-in board/debian /build/needs' \
 		--customize-hook="chroot \"\$1\" apt-get -qq -y --no-install-recommends \
 			-o Dpkg::Use-Pty=0 build-dep -a $arch /build/needs"
@@ -94,7 +97,7 @@ if up_to_date "$key"; then
 fi
 if [ ! -d "$root" ]; then
 	say ROOT "$release for $arch, some minutes, once"
-	rm -rf "$cache/$release-$arch"-*
+	board/root.sh remove "$cache/$release-$arch"-*
 	make_root >"$log" 2>&1 || fails "$log"
 fi
 say DEB "$out ($arch)"

@@ -3,6 +3,7 @@
 #
 #	board/root.sh make ROOT RELEASE OPTION...      makes one, by mmdebstrap's options
 #	board/root.sh run [--over FOLDER] ROOT COMMAND  runs a shell's command in it
+#	board/root.sh remove FOLDER...                 removes them, whoever owns what
 #
 # With --over, what the command changes is kept in FOLDER; ROOT stays as it is.
 # Needs no root: root of a user namespace is enough.
@@ -27,8 +28,9 @@ make_root() {
 	shift 2
 	mapfile -t proxies < <(apt-config dump | grep -iE '^Acquire::https?::Proxy')
 	rm -rf "$root.new"
-	mmdebstrap --quiet --mode=root --variant=minbase "${proxies[@]/#/--aptopt=}" "$@" \
-		"$release" "$root.new" $(mirror)
+	# what a power cut breaks is made anew
+	mmdebstrap --quiet --mode=root --variant=minbase --dpkgopt=force-unsafe-io \
+		"${proxies[@]/#/--aptopt=}" "$@" "$release" "$root.new" $(mirror)
 	rm -rf "$root"
 	mv "$root.new" "$root"
 }
@@ -38,7 +40,7 @@ run() {
 	if [ "$1" = --over ]; then
 		mkdir -p "$2/changes" "$2/work" "$2/root"
 		mount -t overlay overlay "$2/root" \
-			-o "lowerdir=$3,upperdir=$2/changes,workdir=$2/work"
+			-o "lowerdir=$3,upperdir=$2/changes,workdir=$2/work,userxattr"
 		set -- "$2/root" "$4"
 	fi
 	root=$1
@@ -53,4 +55,5 @@ shift
 case $command in
 make) make_root "$@" ;;
 run) run "$@" ;;
+remove) rm -rf "$@" ;;
 esac
