@@ -226,7 +226,7 @@ static void dismiss(struct doctor *doctor)
 	json_decref(doctor->probe);
 	recorderlink_close(doctor->recorder);
 	unitbus_close(doctor->units);
-	for (size_t i = 0; i < doctor->n; i++) {
+	for (size_t i = 0; i < FINDINGS_MAX; i++) {
 		json_decref(doctor->list[i].values);
 	}
 }

@@ -35,7 +35,7 @@ struct finding {
 	json_t *values; /* for programs; NULL for none */
 };
 
-#define FINDINGS_MAX 128
+#define FINDINGS_MAX 192 /* above what the longest board can bring */
 
 struct doctor {
 	const char *config_path;
