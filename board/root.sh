@@ -27,6 +27,7 @@ make_root() {
 	local root=$1 release=$2 proxies
 	shift 2
 	mapfile -t proxies < <(apt-config dump | grep -iE '^Acquire::https?::Proxy')
+	mkdir -p "$(dirname "$root")"
 	rm -rf "$root.new"
 	# what a power cut breaks is made anew
 	mmdebstrap --quiet --mode=root --variant=minbase --dpkgopt=force-unsafe-io \
