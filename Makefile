@@ -447,15 +447,20 @@ check-deb: ## Install, upgrade, remove and purge our packages (RELEASE=trixie|bo
 # --- the virtual board ---
 
 DEB_BOARD := qemu-system-arm qemu-utils qemu-user-static mmdebstrap debian-archive-keyring \
-	device-tree-compiler e2fsprogs kmod cpio xz-utils util-linux opus-tools python3
+	device-tree-compiler e2fsprogs kmod cpio xz-utils util-linux opus-tools python3 espeak-ng sox
 
 check-board: ## Boot an arm64 board with our packages and drive it (RELEASE=trixie|bookworm)
-	$(call install_missing,$(DEB_BOARD))
-	@$(MAKE) --no-print-directory deb RELEASE=$(RELEASE) ARCH=arm64
-	@$(call in,release,build/lesson/lesson.wav)
+	@$(MAKE) --no-print-directory board-tools || echo "Not all of it can be installed here."
+	@if [ -z "$$($(PYTHON) -B board/vm/vm.py)" ]; then \
+		$(MAKE) --no-print-directory deb RELEASE=$(RELEASE) ARCH=arm64 && \
+		$(call in,release,build/lesson/lesson.wav); \
+	fi
 	@CHALKBOX_VM_RELEASE=$(RELEASE) tests/run --label board \
 		$(filter-out $(PACKAGES_TEST),$(sort $(wildcard tests/board/test_*.py)))
-.PHONY: check-board
+
+board-tools:
+	$(call install_missing,$(DEB_BOARD))
+.PHONY: check-board board-tools
 
 # --- the rest ---
 

@@ -61,13 +61,13 @@ class Port:
         self.writing = threading.Lock()
 
     def read(self, size):
-        data = b""
+        data = bytearray()
         while len(data) < size:
             more = os.read(self.fd, min(size - len(data), 65536))
             if not more:  # nobody is at the other end
                 time.sleep(0.05)
             data += more
-        return data
+        return bytes(data)
 
     def send(self, head, data=b""):
         text = json.dumps(dict(head, size=len(data))).encode()
