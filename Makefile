@@ -453,13 +453,13 @@ check-board: ## Boot an arm64 board with our packages and drive it (RELEASE=trix
 	@$(MAKE) --no-print-directory board-tools || echo "Not all of it can be installed here."
 	@if [ -z "$$($(PYTHON) -B board/vm/vm.py)" ]; then \
 		$(MAKE) --no-print-directory deb RELEASE=$(RELEASE) ARCH=arm64 && \
-		$(call in,release,build/lesson/lesson.wav); \
+		$(call in,release,all build/lesson/lesson.wav); \
 	fi
 	@CHALKBOX_VM_RELEASE=$(RELEASE) tests/run --label board \
 		$(filter-out $(PACKAGES_TEST),$(sort $(wildcard tests/board/test_*.py)))
 
 board-tools:
-	$(call install_missing,$(DEB_BOARD))
+	$(call install_missing,$(DEB_BUILD) $(DEB_BOARD))
 .PHONY: check-board board-tools
 
 # --- the rest ---
