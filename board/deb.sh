@@ -97,9 +97,12 @@ if up_to_date "$key"; then
 fi
 if [ ! -d "$root" ]; then
 	say ROOT "$release for $arch, some minutes, once"
-	board/root.sh remove "$cache/$release-$arch"-*
+	# those that no tree has needed for long
+	find "$cache" -maxdepth 1 -name "$release-$arch-*" -mtime +30 \
+		-exec board/root.sh remove {} +
 	make_root >"$log" 2>&1 || fails "$log"
 fi
+touch "$root"
 say DEB "$out ($arch)"
 copy_tree
 # Lintian is asked for everything but an address: the project has none.
