@@ -79,7 +79,7 @@ class ByHand(Case):
 			seen.add((found.get(0), found.get(1, 0), found.get(2, 0)))
 		for whole in ((1, 0, 0), (1, 2, 2), (3, 0, 0), (3, 2, 2), (1, 0, 2), (3, 2, 0)):
 			self.assertIn(whole, seen)
-		self.assertIn((None, None, None), seen) # torn between sectors
+		self.assertIn((None, None, None), seen) # torn between blocks
 
 	def test_the_same_seed_makes_the_same_disk(self):
 		self.write_log(*[(i, i + 1, 1, 0) for i in range(20)])

@@ -19,8 +19,9 @@ MAGIC = 0x6a736677736872
 FLUSH, FUA, DISCARD, MARK = 1, 2, 4, 8
 SUPER = struct.Struct("<QQQI")
 HEAD = struct.Struct("<QQQQ")
-# what a disk may tear: nothing; a request between pages, or between sectors
-GRAINS = (None, 4096, 512)
+# What a disk may tear: nothing; a request between pages, or between a small file
+# system's blocks. No less: ext4 counts on its superblock to be written whole.
+GRAINS = (None, 4096, 1024)
 
 # at, bytes: on the disk; data_at: in the log; end: where the next entry begins
 Entry = collections.namedtuple("Entry", "at bytes flags data_at end")
