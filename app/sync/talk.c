@@ -69,6 +69,7 @@ int talk_once(struct talk *talk, const struct request *request, struct answer *r
 
 	*ret_retry_s = -1;
 	r = transport_ask(talk->transport, request, &answer, error);
+	talk->answered = r == 0;
 	if (r != 0) {
 		return r < 0 ? r : SYNC_E_LATER;
 	}

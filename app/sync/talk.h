@@ -18,6 +18,7 @@ struct talk {
 	struct transport *transport; /* borrowed, as all of it */
 	struct progress *progress;
 	struct patience patience;
+	bool answered; /* by our server, the last time it was asked once */
 };
 
 /*

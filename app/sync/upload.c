@@ -15,7 +15,8 @@
  *
  * An upload that the server calls whole is asked for once more by POST: only the
  * server's word for the hash ends it. What goes round without getting on is
- * counted, so that a server that contradicts itself is left alone in the end.
+ * counted, so that a server that contradicts itself is left alone in the end; tries
+ * that no server answered are not.
  */
 #include "app/sync/upload.h"
 
@@ -268,6 +269,8 @@ int upload_send(struct talk *talk, const struct upload *upload, struct error *er
 		}
 		r = step(&sending, &retry_s, error);
 		if (r == SYNC_E_LATER) {
+			/* a network that is away says nothing about the upload */
+			sending.rounds -= talk->answered ? 0 : 1;
 			r = talk_wait(talk, retry_s, error);
 		}
 	}

@@ -108,6 +108,17 @@ class Runs(Sync):
 		self.assertIn("HEAD", methods)
 		self.assert_whole(station)
 
+	def test_a_network_that_is_away_for_a_while_costs_no_part_of_a_snippet(self):
+		station = self.station().grow(1, snippets=1, sizes=(900_000, 900_000))
+		harms = iter(["cut body", "refuse", "refuse", "refuse"])
+		proxy = self.proxy(station, lambda number, method, path:
+			next(harms, None) if method == "PATCH" or "cut body" in proxy.done else None)
+		station.sync(expect=FINE, patience=300)
+		self.assertEqual(proxy.done, ["cut body", "refuse", "refuse", "refuse"])
+		methods = [method for method, path in proxy.seen if "/uploads" in path]
+		self.assertEqual(methods.count("POST"), 1, methods)
+		self.assert_whole(station)
+
 	def test_a_run_waits_for_the_server_and_goes_on_by_itself(self):
 		station = self.station().grow(1)
 		proxy = self.proxy(station, lambda number, method, path:
