@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,8 @@
 
 #define SYNC_NS NS_PER_S
 #define FRAMES_A_STEP 4800
+/* of one window: the sound before a press is many seconds, and presses do not wait */
+#define STEPS_A_TURN 2
 
 struct keeper {
 	const struct config *config;
@@ -36,6 +39,7 @@ struct writing {
 	int rate_hz;
 	int64_t first, cursor; /* frames */
 	int64_t done_ns;       /* encoded up to this end of the window; 0: not to any */
+	bool behind;           /* the ring has more of it */
 };
 
 int keeper_open(const struct config *config, struct ring *ring, struct listener *listener,
@@ -154,18 +158,26 @@ static int begin(struct keeper *keeper, struct window *window, struct error *err
 	return 0;
 }
 
-/* Encodes up to the window's end or the ring's head. -ESTALE: another card. */
-static int encode(struct keeper *keeper, struct window *window, struct error *error)
+/*
+ * Encodes up to the window's end or the ring's head, or so many steps. -ESTALE:
+ * another card.
+ */
+static int encode(struct keeper *keeper, struct window *window, int steps, struct error *error)
 {
 	struct writing *writing = window->snippet;
 	int64_t end;
+	writing->behind = false;
 	if (writing->done_ns == window->to_ns) {
 		return 0; /* a better fit of the clock is no reason to take more */
 	}
 	if (!listener_frame(keeper->listener, window->to_ns, &end)) {
 		return -ESTALE;
 	}
-	while (writing->cursor < end) {
+	for (; writing->cursor < end; steps--) {
+		if (steps == 0) {
+			writing->behind = true;
+			return 0;
+		}
 		int64_t left = end - writing->cursor;
 		size_t n = left < FRAMES_A_STEP ? (size_t)left : FRAMES_A_STEP;
 		ssize_t got = ring_read(
@@ -243,14 +255,14 @@ static int sync_all(struct keeper *keeper, int64_t now_ns, struct error *error)
 }
 
 /* Begins and encodes; windows that another card's sound broke are finished. */
-static int go_on(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
+static int go_on(struct keeper *keeper, int steps, int64_t now_ns, struct recorder *recorder,
 	struct error *error)
 {
 	for (size_t i = 0; i < keeper->windows.n; i++) {
 		struct window *window = &keeper->windows.list[i];
 		int r = window->snippet ? 0 : begin(keeper, window, error);
 		if (r == 0 && window->snippet) {
-			r = encode(keeper, window, error);
+			r = encode(keeper, window, steps, error);
 		}
 		if (r == -ESTALE) {
 			r = finish(keeper, i--, now_ns, false, recorder, error);
@@ -268,14 +280,18 @@ int keeper_advance(struct keeper *keeper, int64_t now_ns, struct recorder *recor
 	if (keeper->windows.n == 0) {
 		return 0;
 	}
-	int r = go_on(keeper, now_ns, recorder, error);
+	int r = go_on(keeper, STEPS_A_TURN, now_ns, recorder, error);
 	r = r < 0 ? r : sync_all(keeper, now_ns, error);
+	bool behind = false;
 	for (size_t i = 0; r == 0 && i < keeper->windows.n; i++) {
-		if (windows_over(&keeper->windows, i, now_ns - KEEPER_TICK_NS, keeper->before_ns)) {
+		struct writing *writing = keeper->windows.list[i].snippet;
+		if (writing && writing->behind) {
+			behind = true;
+		} else if (windows_over(&keeper->windows, i, now_ns - KEEPER_TICK_NS, keeper->before_ns)) {
 			r = finish(keeper, i--, now_ns, true, recorder, error);
 		}
 	}
-	keeper->next_ns = now_ns + KEEPER_TICK_NS;
+	keeper->next_ns = behind ? now_ns : now_ns + KEEPER_TICK_NS;
 	return r < 0 ? give_up(keeper, r) : 0;
 }
 
@@ -283,7 +299,7 @@ int keeper_cut(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 	struct error *error)
 {
 	struct windows before = keeper->windows;
-	int r = go_on(keeper, now_ns, recorder, error);
+	int r = go_on(keeper, INT_MAX, now_ns, recorder, error);
 	explicit_bzero(keeper->frames, sizeof(keeper->frames));
 	while (r == 0 && keeper->windows.n) {
 		r = finish(keeper, 0, now_ns, keeper->windows.list[0].to_ns <= now_ns, recorder,
@@ -311,7 +327,7 @@ int keeper_end(struct keeper *keeper, int64_t end_ns, int64_t now_ns, struct rec
 			window->to_ns = end_ns;
 		}
 	}
-	int r = go_on(keeper, now_ns, recorder, error);
+	int r = go_on(keeper, INT_MAX, now_ns, recorder, error);
 	explicit_bzero(keeper->frames, sizeof(keeper->frames));
 	while (r == 0 && keeper->windows.n) {
 		r = finish(keeper, 0, now_ns, true, recorder, error);
