@@ -254,11 +254,21 @@ static int sync_all(struct keeper *keeper, int64_t now_ns, struct error *error)
 	return 0;
 }
 
-/* Begins and encodes; windows that another card's sound broke are finished. */
+/* Whether the ring has more of window @i than one turn encodes. */
+static bool is_behind(const struct keeper *keeper, size_t i)
+{
+	const struct writing *writing = keeper->windows.list[i].snippet;
+	return writing && writing->behind;
+}
+
+/*
+ * Begins and encodes; windows that another card's sound broke are finished. What
+ * comes after one that is behind waits: it may begin at the frame where that ends.
+ */
 static int go_on(struct keeper *keeper, int steps, int64_t now_ns, struct recorder *recorder,
 	struct error *error)
 {
-	for (size_t i = 0; i < keeper->windows.n; i++) {
+	for (size_t i = 0; i < keeper->windows.n && (i == 0 || !is_behind(keeper, i - 1)); i++) {
 		struct window *window = &keeper->windows.list[i];
 		int r = window->snippet ? 0 : begin(keeper, window, error);
 		if (r == 0 && window->snippet) {
@@ -284,10 +294,10 @@ int keeper_advance(struct keeper *keeper, int64_t now_ns, struct recorder *recor
 	r = r < 0 ? r : sync_all(keeper, now_ns, error);
 	bool behind = false;
 	for (size_t i = 0; r == 0 && i < keeper->windows.n; i++) {
-		struct writing *writing = keeper->windows.list[i].snippet;
-		if (writing && writing->behind) {
+		int64_t then_ns = now_ns - KEEPER_TICK_NS;
+		if (is_behind(keeper, i)) {
 			behind = true;
-		} else if (windows_over(&keeper->windows, i, now_ns - KEEPER_TICK_NS, keeper->before_ns)) {
+		} else if (windows_over(&keeper->windows, i, then_ns, keeper->before_ns)) {
 			r = finish(keeper, i--, now_ns, true, recorder, error);
 		}
 	}
