@@ -217,13 +217,13 @@ SANITIZED_TESTS := tests/system/test_lesson.py tests/system/test_microphone.py \
 
 check-system: ## Whole programs on the simulated board
 	@$(call in,release,all build/lesson/lesson.wav build/npm/tus/ready)
-	@CHALKBOX_BUILD=build/release tests/run --label system $(SYSTEM_TESTS)
+	@CHALKBOX_BUILD=build/release tests/run --jobs 2 --label system $(SYSTEM_TESTS)
 	@for p in asan tsan; do $(call in,$$p,all) && CHALKBOX_BUILD=build/$$p \
-		tests/run --label system-$$p $(SANITIZED_TESTS) || exit 1; done
+		tests/run --jobs 2 --label system-$$p $(SANITIZED_TESTS) || exit 1; done
 
 check-crash: ## Kills, disk errors and a full disk at every step
 	@$(call in,release,all build/lesson/lesson.wav)
-	@CHALKBOX_BUILD=build/release tests/run --label crash $(sort $(wildcard tests/crash/test_*.py))
+	@CHALKBOX_BUILD=build/release tests/run --jobs 2 --label crash $(sort $(wildcard tests/crash/test_*.py))
 
 bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 	$(call install_missing,$(DEB_CHECK) nginx-light curl)

@@ -18,6 +18,7 @@ import wave
 
 from harness import Box, Case, DEADLINE_S, MIC_STATES, find, noise, say
 
+ALONE = True # three boxes at forty times life take what there is
 AT_ONCE = int(os.environ.get("CHALKBOX_ALIGN_AT_ONCE", "3"))
 MINUTES = float(os.environ.get("CHALKBOX_ALIGN_MIN", "90"))
 SPEED = float(os.environ.get("CHALKBOX_ALIGN_SPEED", "40"))
