@@ -46,6 +46,7 @@
 #include "firmware/buttons.h"
 #include "firmware/microphone.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <sodium.h>
@@ -143,7 +144,8 @@ static int show(const struct config *config, const struct scheme *scheme, bool p
 }
 
 /*
- * What is in memory was heard: it goes to no core dump, to no swap, and what
+ * What is in memory was heard: it goes to no core dump (one that is piped into a
+ * program has no limit of size, so no memory belongs to it), to no swap, and what
  * libraries free is overwritten. Memory is locked only without a limit, which the
  * service has: under one, the next allocation could fail. A box that may not lock
  * its memory listens all the same.
@@ -152,6 +154,11 @@ static void keep_to_memory(void)
 {
 	const struct rlimit none = {0, 0};
 	struct rlimit locked;
+	int filter_fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+	if (filter_fd >= 0) {
+		(void)!write(filter_fd, "0", 1);
+		close(filter_fd);
+	}
 	(void)setrlimit(RLIMIT_CORE, &none);
 	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 &&
 		(locked.rlim_cur == RLIM_INFINITY || geteuid() == 0)) {

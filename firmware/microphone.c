@@ -28,6 +28,12 @@ struct microphone {
 	char name[64];
 };
 
+/* What ALSA's library would print at each try: the caller is told why, once. */
+static void say_nothing(
+	const char *file, int line, const char *function, int code, const char *format, ...)
+{
+}
+
 static int alsa_error(struct error *error, const char *name, const char *doing, int code)
 {
 	return error_set(error, code, "microphone %s: %s: %s", name, doing, snd_strerror(code));
@@ -164,6 +170,7 @@ int microphone_open(const struct config *config, struct microphone **ret_mic, st
 		free(mic);
 		return error_set(error, -ENOMEM, "microphone: out of memory");
 	}
+	(void)snd_lib_error_set_handler(say_nothing);
 	mic->channel = (unsigned int)config->channel - 1;
 	mic->gain = pow(10, config->gain_db / 20.0);
 	int r = 0;
