@@ -195,7 +195,7 @@ check: ## Run every test; the last line counts them
 	$(call install_missing,$(DEB_CHECK))
 	@rm -f build/tally
 	@CHALKBOX_TALLY=$(CURDIR)/build/tally; export CHALKBOX_TALLY; status=0; \
-	for stage in check-unit check-system check-crash check-web; do \
+	for stage in check-unit check-system check-crash check-web check-board; do \
 		$(MAKE) --no-print-directory $$stage || status=1; \
 	done; \
 	awk '{ print "chalkbox: " $$1 " passed, " $$2 " failed, " $$3 " skipped" }' build/tally; \
@@ -449,18 +449,27 @@ check-deb: ## Install, upgrade, remove and purge our packages (RELEASE=trixie|bo
 DEB_BOARD := qemu-system-arm qemu-utils qemu-user-static mmdebstrap debian-archive-keyring \
 	device-tree-compiler e2fsprogs kmod cpio xz-utils util-linux opus-tools python3 espeak-ng sox
 
+BOARD_TESTS ?= $(filter-out $(PACKAGES_TEST),$(sort $(wildcard tests/board/test_*.py)))
+
 check-board: ## Boot an arm64 board with our packages and drive it (RELEASE=trixie|bookworm)
-	@$(MAKE) --no-print-directory board-tools || echo "Not all of it can be installed here."
-	@if [ -z "$$($(PYTHON) -B board/vm/vm.py)" ]; then \
+	@$(board_ready)
+	@CHALKBOX_VM_RELEASE=$(RELEASE) tests/run --jobs 2 --label board $(BOARD_TESTS)
+
+bench-board: ## What the recorder costs on arm64, beside arecord and opusenc there
+	@$(board_ready)
+	@CHALKBOX_VM_RELEASE=$(RELEASE) $(PYTHON) tests/bench/board.py $(BENCH)
+
+# Tools, packages and programs, unless there can be no virtual board here
+board_ready = $(MAKE) --no-print-directory board-tools || \
+		echo "Not all of it can be installed here."; \
+	if [ -z "$$($(PYTHON) -B board/vm/vm.py)" ]; then \
 		$(MAKE) --no-print-directory deb RELEASE=$(RELEASE) ARCH=arm64 && \
 		$(call in,release,all build/lesson/lesson.wav); \
 	fi
-	@CHALKBOX_VM_RELEASE=$(RELEASE) tests/run --label board \
-		$(filter-out $(PACKAGES_TEST),$(sort $(wildcard tests/board/test_*.py)))
 
 board-tools:
 	$(call install_missing,$(DEB_BUILD) $(DEB_BOARD))
-.PHONY: check-board board-tools
+.PHONY: check-board bench-board board-tools
 
 # --- the rest ---
 
