@@ -76,7 +76,8 @@ method=auto
 addr-gen-mode=default
 method=auto
 """
-SET_UP = f"""
+DEVICES = "test -e /sys/class/net/eth0 -a -e /sys/class/ieee80211/phy1"
+SET_UP = f"""set -e
 ip netns add far
 iw phy phy1 set netns name far
 ip link set eth0 netns far
@@ -124,10 +125,11 @@ class Far:
 
 	def set_up(self):
 		vm = self.vm
+		vm.wait_for(lambda: vm.run(DEVICES, check=False).code == 0, WAIT_S, "the devices", every=0.2)
 		vm.run(SET_UP)
-		vm.run("mkdir /root/names") # more of them may come
+		vm.run("mkdir /run/names") # more of them may come
 		self.start("dnsmasq", "dnsmasq -k -i wlan1 -z --no-hosts --no-resolv",
-			"--dhcp-range=10.42.0.10,10.42.0.50,1h --hostsdir=/root/names --local=/lan/",
+			"--dhcp-range=10.42.0.10,10.42.0.50,1h --hostsdir=/run/names --local=/lan/",
 			"--address=/chalk.lan/10.42.0.1 --address=/check.lan/10.42.0.1")
 		self.start("check", "python3 /root/far_side.py page 80 online")
 		vm.run("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes "
@@ -224,8 +226,8 @@ class EndOfDay(unittest.TestCase):
 			return self.vm.wait_for(found, WAIT_S, what, every=every)
 		except board.Failed as why:
 			raise board.Failed(f"waited {WAIT_S} s for {what}\n" + self.vm.run("nmcli device; "
-				"journalctl -o short-monotonic -n 80 -u chalkbox-sync -u far-\\* -u NetworkManager "
-				"-u NetworkManager-dispatcher -u chalkbox-server").out) from why
+				"journalctl -o short-monotonic -n 80 -u chalkbox-sync -u far-\\* -u systemd-timesyncd "
+				"-u NetworkManager -u NetworkManager-dispatcher -u chalkbox-server").out) from why
 
 	# --- the box ---
 
@@ -389,7 +391,7 @@ class EndOfDay(unittest.TestCase):
 		self.assertEqual(self.start(lesson), (None, None)) # nobody knows
 		self.before, since = self.last(), len(self.rows())
 		self.far.start("time", "python3 /root/far_side.py time", str(true_ns + self.vm.host_ns(0)))
-		self.vm.put("10.42.0.1 time.lan\n", "/root/names/time")
+		self.vm.put("10.42.0.1 time.lan\n", "/run/names/time")
 		self.wait(lambda: any(json.loads(row[8]).get("trusted") for row in self.rows()[since:]
 			if KINDS[row[3]] == "clock"), "the recorder to have the time")
 		self.turn_comes()
