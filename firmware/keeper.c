@@ -295,9 +295,11 @@ int keeper_advance(struct keeper *keeper, int64_t now_ns, struct recorder *recor
 	bool behind = false;
 	for (size_t i = 0; r == 0 && i < keeper->windows.n; i++) {
 		int64_t then_ns = now_ns - KEEPER_TICK_NS;
-		if (is_behind(keeper, i)) {
+		if (is_behind(keeper, i)) { /* what comes after it waits, go_on() says why */
 			behind = true;
-		} else if (windows_over(&keeper->windows, i, then_ns, keeper->before_ns)) {
+			break;
+		}
+		if (windows_over(&keeper->windows, i, then_ns, keeper->before_ns)) {
 			r = finish(keeper, i--, now_ns, true, recorder, error);
 		}
 	}

@@ -10,6 +10,21 @@ BEFORE_S, AFTER_S = 10, 20 # of the default scheme
 BLOCK = 800                # 0.05 s
 LAG_MOST_S = 0.005
 SECONDS = 110
+BRIEF = """
+[scheme]
+name = brief
+title = Brief
+[code lesson]
+title = Lesson
+button = 5
+kind = lesson
+[code talk]
+title = Talk
+button = 1
+kind = point
+before = 2
+after = 3
+"""
 
 
 def hiss(n, seed):
@@ -92,6 +107,22 @@ class PreRoll(Case):
 		box, source = self.record([("5", 3.0), ("1", 5.0)], end=40)
 		live = box.entries("mic")[0]["at"]
 		self.whole(box, source, live, 25.0)
+
+	def test_presses_that_come_late_together_each_have_their_whole_window(self):
+		source = hiss(SECONDS * RATE_HZ, 7)
+		box = self.box(wav=write_wav(os.path.join(self.folder(), "hiss.wav"), source), speed=10,
+			scheme=BRIEF)
+		box.wait_mic("live")
+		box.sleep_until(23.0)
+		for at in (10.0, 16.0): # two windows, both over by now
+			box.send(f"edge 1 1 {box.ns(at)}")
+			box.send(f"edge 1 0 {box.ns(at + 0.1)}")
+		box.sleep_until(40)
+		box.stop()
+		self.assertEqual([t_ns for _, t_ns in box.presses()], [box.ns(10.0), box.ns(16.0)])
+		self.whole(box, source, 8.0, 13.0)
+		self.whole(box, source, 14.0, 19.0)
+		self.assertTrue(all(snippet.complete for snippet in box.snippets()))
 
 	def test_a_hold_keeps_the_sound_until_after_its_end(self):
 		source = hiss(SECONDS * RATE_HZ, 7)
