@@ -1,8 +1,10 @@
 /*
  * NetworkManager knows best: its Metered guesses a phone's hotspot, its primary
- * connection is the one traffic takes. "Limited" or "portal" connectivity counts
- * as up: a coach's laptop may be the server on a network that leads nowhere else,
- * and whether somebody in between answers for it is found out by asking it.
+ * connection is the one traffic takes. Where it has none, the way out may be one
+ * that it does not manage (a cable in /etc/network/interfaces): then the kernel's
+ * routes decide. "Limited" or "portal" connectivity counts as up: a coach's laptop
+ * may be the server on a network that leads nowhere else, and whether somebody in
+ * between answers for it is found out by asking it.
  */
 #include "app/sync/network.h"
 
@@ -128,27 +130,29 @@ static void manager_ssid(sd_bus *bus, char ret_ssid[static NETWORK_SSID_CHARS])
 	(void)sd_bus_message_unref(reply);
 }
 
-/* False when there is no NetworkManager to ask. */
+/* False when there is no NetworkManager to ask, or it has no connection. */
 static bool look_at_manager(struct network_seen *ret_seen)
 {
 	struct network_seen seen = {.up = false};
 	unsigned int connectivity, metered = 0;
 	sd_bus *bus = NULL;
 	char *type = NULL;
-	bool known;
+	bool connected = false;
 
 	if (sd_bus_open_system(&bus) < 0) {
 		return false;
 	}
 	(void)sd_bus_set_method_call_timeout(bus, BUS_US);
-	known = manager_number(bus, "Connectivity", &connectivity);
-	if (known) {
+	if (manager_number(bus, "Connectivity", &connectivity) &&
+		sd_bus_get_property_string(bus, MANAGER, MANAGER_PATH, MANAGER,
+			"PrimaryConnectionType", NULL, &type) >= 0) {
+		connected = type[0];
+	}
+	if (connected) {
 		(void)manager_number(bus, "Metered", &metered);
-		(void)sd_bus_get_property_string(
-			bus, MANAGER, MANAGER_PATH, MANAGER, "PrimaryConnectionType", NULL, &type);
-		seen.up = connectivity != CONNECTIVITY_NONE && type && type[0];
+		seen.up = connectivity != CONNECTIVITY_NONE;
 		seen.metered = metered == METERED_YES || metered == METERED_GUESS_YES;
-		if (type && strcmp(type, "802-11-wireless") == 0) {
+		if (strcmp(type, "802-11-wireless") == 0) {
 			seen.type = NETWORK_WIRELESS;
 			manager_ssid(bus, seen.ssid);
 		}
@@ -156,7 +160,7 @@ static bool look_at_manager(struct network_seen *ret_seen)
 	}
 	free(type);
 	(void)sd_bus_flush_close_unref(bus);
-	return known;
+	return connected;
 }
 
 /* --- without one --- */

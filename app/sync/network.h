@@ -34,8 +34,8 @@ enum network_verdict network_decide(
 const char *network_words(enum network_verdict verdict);
 
 /*
- * Looks: asks NetworkManager over D-Bus; without one, the kernel's routes and
- * sysfs, where nobody can tell what is metered. Blocks for up to a few seconds.
+ * Looks: asks NetworkManager over D-Bus; without one, or where it has no connection,
+ * the kernel's routes and sysfs, where nobody can tell what is metered. Blocks for up to a few seconds.
  */
 void network_look(struct network_seen *ret_seen);
 
