@@ -149,6 +149,10 @@ static int change(struct store_db *db, void *arg, struct error *error)
 				"UPDATE observation SET teacher = $1 WHERE id = $2", "tt",
 				change->teacher, change->id);
 		}
+		if (r == 0) {
+			r = sql_do(db, NULL, error, "DELETE FROM guest WHERE observation = $1", "t",
+				change->id);
+		}
 	}
 	if (r == 0 && change->title) {
 		r = sql_do(db, NULL, error, "UPDATE observation SET title = $1 WHERE id = $2", "tt",

@@ -39,7 +39,8 @@ int store_observations_of(struct store *store, const char *person, struct observ
 	size_t *ret_n, struct error *error) MUST_CHECK;
 
 /*
- * Changes what is not NULL; "" takes the teacher away. 0, STORE_E_NONE (no such
+ * Changes what is not NULL; "" takes the teacher away. With another teacher the guests
+ * of the one before go. 0, STORE_E_NONE (no such
  * observation), STORE_E_TAKEN (no teacher of that id), STORE_E_OWNED or -errno.
  */
 int store_observation_change(struct store *store, const char *id, const char *title,

@@ -877,6 +877,17 @@ class Releasing(Lessons):
 			self.assertNotIn(self.lesson,
 				[item["id"] for item in guest.get("/observations").json["observations"]])
 
+	def test_the_guests_of_a_teacher_go_with_them(self):
+		path = f"/observations/{self.third}"
+		self.assertEqual(self.coach.patch(path, {"teacher": self.teacher.id}).status, 200)
+		self.assertEqual(
+			self.teacher.post(path + "/guests", {"name": self.other_coach.name}).status, 201)
+		self.assertEqual(self.coach.patch(path, {"title": "The same teacher"}).status, 200)
+		self.assertEqual(self.other_coach.get(path).status, 200)
+		self.assertEqual(self.coach.patch(path, {"teacher": self.other_teacher.id}).status, 200)
+		self.refused(self.other_coach.get(path), 404, "nothing")
+		self.assertEqual(self.other_teacher.get(path + "/guests").json["guests"], [])
+
 	def test_administrators_and_strangers_cannot_be_guests(self):
 		path = f"/observations/{self.lesson}/guests"
 		for name in (self.administrator.name, "nobody at all", "", None, 5):
