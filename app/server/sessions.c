@@ -193,6 +193,12 @@ static bool may_try(struct request *request, const char *name, struct attempt *a
 	return false;
 }
 
+static int wrong(struct request *request)
+{
+	return answer_error(request, 403, "wrong",
+		"Name and password do not fit together. Check both and try again.");
+}
+
 /*
  * Who has that name and password, and the password's hash. 0; 1 when it has been
  * answered, because they do not fit together or were tried too often; or -errno.
@@ -219,8 +225,7 @@ static int who_is(struct request *request, const char *name, const char *passwor
 		return r == -EBUSY ? (people_busy(request), 1) : r;
 	}
 	if (!match) {
-		(void)answer_error(request, 403, "wrong",
-			"Name and password do not fit together. Check both and try again.");
+		(void)wrong(request);
 		return 1;
 	}
 	backoff_forgive(server->people->backoff, attempt.account, true);
@@ -251,8 +256,11 @@ static int sign_in(struct request *request, struct error *error)
 	}
 	session_start_init(&start, server_now_ns());
 	r = store_session_add(
-		request->server->store, &start.key, person.id, server_now_ns(), error);
-	return r < 0 ? r : session_answer(request, 200, &start, &person);
+		request->server->store, &start.key, person.id, hash, server_now_ns(), error);
+	if (r != 0) { /* it may have changed while it was verified */
+		return r < 0 ? r : wrong(request);
+	}
+	return session_answer(request, 200, &start, &person);
 }
 
 /* A password that somebody else may know opens nothing any more, anywhere. */

@@ -341,8 +341,11 @@ static int take(struct store_db *db, void *arg, struct error *error)
 	int r;
 
 	r = invited(db, &finding, error);
-	if (r == 0) {
+	if (r == 0 && still.first) { /* they say who they are themselves */
+		person->roles |= still.roles;
 		r = name_is_free(db, person, error);
+	} else if (r == 0) {
+		*person = still;
 	}
 	if (r == 0) {
 		r = sql_do(db, NULL, error, "UPDATE invitation SET used_ns = $1 WHERE code = $2",
@@ -407,21 +410,27 @@ int store_password_change(struct store *store, struct person *person, const char
 
 struct beginning {
 	const struct store_key *session;
-	const char *person;
+	const char *person, *password_hash;
 	int64_t now_ns;
 };
 
 static int session_add(struct store_db *db, void *arg, struct error *error)
 {
-	struct beginning *beginning = arg;
+	const struct beginning *beginning = arg;
+	int added = 0, r;
 
-	return insert_session(db, beginning->session, beginning->person, beginning->now_ns, error);
+	r = sql_do(db, &added, error,
+		"INSERT INTO session(id, person, seen_ns, expires_ns) SELECT $1, id, $2, $3 "
+		"FROM person WHERE id = $4 AND password = $5 AND revoked_ns = 0",
+		"tiitt", beginning->session->hash, beginning->now_ns,
+		beginning->session->expires_ns, beginning->person, beginning->password_hash);
+	return r < 0 ? r : added > 0 ? 0 : STORE_E_NONE;
 }
 
 int store_session_add(struct store *store, const struct store_key *session, const char *person,
-	int64_t now_ns, struct error *error)
+	const char *password_hash, int64_t now_ns, struct error *error)
 {
-	struct beginning beginning = {session, person, now_ns};
+	struct beginning beginning = {session, person, password_hash, now_ns};
 
 	return store_write(store, session_add, &beginning, error);
 }

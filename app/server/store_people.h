@@ -76,9 +76,10 @@ int store_invitation_get(struct store *store, const char *hash, int64_t now_ns,
 	struct person *ret_person, struct error *error) MUST_CHECK;
 
 /*
- * Uses it up for the person whom store_invitation_get() gave: the password is set,
- * and name and roles as they stand in @person; earlier sessions end, a new one
- * begins. 0, STORE_E_NONE (also when somebody else was faster), STORE_E_TAKEN or
+ * Uses it up for the person whom store_invitation_get() gave: the password is set;
+ * earlier sessions end, a new one begins. The first administrator also gets the name
+ * and what roles are added in @person; for everybody else @person becomes what they
+ * are now. 0, STORE_E_NONE (also when somebody else was faster), STORE_E_TAKEN or
  * -errno.
  */
 int store_invitation_take(struct store *store, const char *hash, const char *password_hash,
@@ -93,9 +94,12 @@ int store_password_change(struct store *store, struct person *person, const char
 	const char *new_hash, const struct store_key *session, int64_t now_ns,
 	struct error *error) MUST_CHECK;
 
-/* Begins a session. 0 or -errno. */
+/*
+ * Begins a session, if the person may still sign in and the password is still that.
+ * 0, STORE_E_NONE or -errno.
+ */
 int store_session_add(struct store *store, const struct store_key *session, const char *person,
-	int64_t now_ns, struct error *error) MUST_CHECK;
+	const char *password_hash, int64_t now_ns, struct error *error) MUST_CHECK;
 
 /*
  * Whose session it is, when it was seen later than @idle_since_ns and its person is

@@ -1,6 +1,7 @@
 #include "app/server/store.h"
 #include "app/server/store_boxes.h"
 #include "app/server/store_entries.h"
+#include "app/server/store_people.h"
 #include "app/server/store_sql.h"
 #include "app/server/store_uploads.h"
 
@@ -430,6 +431,66 @@ static void a_new_upload_ends_the_snippets_earlier_one(void **state)
 	assert_int_equal(store_upload_known(f->store, "v", &f->error), 0);
 }
 
+/* Somebody with an invitation of that code. */
+static struct person make_person(
+	struct fixture *f, const char *name, unsigned int roles, const char *code)
+{
+	struct person person = {.roles = roles, .invited_ns = 1};
+	struct store_key key = {code, 1000};
+
+	(void)snprintf(person.name, sizeof(person.name), "%s", name);
+	assert_int_equal(store_person_add(f->store, &person, "someone", &key, &f->error), 0);
+	return person;
+}
+
+static void an_invitation_gives_the_roles_of_now(void **state)
+{
+	struct fixture *f = *state;
+	struct person_change other = {.roles = ROLE_TEACHER, .now_ns = 2};
+	struct store_key key = {"session", 1000};
+	struct person invited, now;
+
+	(void)make_person(f, "ada", ROLE_COACH | ROLE_ADMINISTRATOR, "code");
+	(void)make_person(f, "admin", ROLE_ADMINISTRATOR, "other"); /* one has to stay */
+	assert_int_equal(store_invitation_get(f->store, "code", 2, &invited, &f->error), 0);
+	assert_int_equal(store_invitation_get(f->store, "other", 2, &now, &f->error), 0);
+	assert_int_equal(
+		store_invitation_take(f->store, "other", "hash", &key, 2, &now, &f->error), 0);
+	/* between the look at the invitation and its use somebody takes roles away */
+	assert_int_equal(store_person_change(f->store, invited.id, &other, &now, &f->error), 0);
+	key.hash = "session of ada";
+	assert_int_equal(
+		store_invitation_take(f->store, "code", "hash", &key, 3, &invited, &f->error), 0);
+	assert_int_equal(invited.roles, ROLE_TEACHER);
+	assert_int_equal(store_person_get(f->store, invited.id, &now, &f->error), 0);
+	assert_int_equal(now.roles, ROLE_TEACHER);
+	assert_true(now.joined);
+}
+
+static void a_session_needs_the_password_of_now(void **state)
+{
+	struct fixture *f = *state;
+	struct person_change revoke = {.revoke = true, .now_ns = 5};
+	struct store_key key = {"first", 1000};
+	struct person person = make_person(f, "ada", ROLE_TEACHER, "code"), now;
+
+	assert_int_equal(
+		store_invitation_take(f->store, "code", "old", &key, 2, &person, &f->error), 0);
+	key.hash = "second";
+	assert_int_equal(store_session_add(f->store, &key, person.id, "old", 3, &f->error), 0);
+	key.hash = "third";
+	assert_int_equal(
+		store_password_change(f->store, &person, "old", "new", &key, 4, &f->error), 0);
+	key.hash = "fourth"; /* it was verified against the password before */
+	assert_int_equal(
+		store_session_add(f->store, &key, person.id, "old", 4, &f->error), STORE_E_NONE);
+	assert_int_equal(count(f, "SELECT count(*) FROM session"), 1);
+	assert_int_equal(store_person_change(f->store, person.id, &revoke, &now, &f->error), 0);
+	assert_int_equal(
+		store_session_add(f->store, &key, person.id, "new", 6, &f->error), STORE_E_NONE);
+	assert_int_equal(count(f, "SELECT count(*) FROM session"), 0);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -448,6 +509,8 @@ int main(void)
 		TEST(a_journal_moves_only_when_its_box_lets_go),
 		TEST(sound_is_missing_until_it_is_there_and_noted),
 		TEST(a_new_upload_ends_the_snippets_earlier_one),
+		TEST(an_invitation_gives_the_roles_of_now),
+		TEST(a_session_needs_the_password_of_now),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
