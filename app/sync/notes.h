@@ -33,7 +33,7 @@ void notes_forget_config(const char *dir);
 
 /*
  * "At this time of the server's clock it had the sound of every snippet up to
- * this entry": what retention counts its days from. The box's own clock may be
+ * this entry" (but for what the box itself has lost): what retention counts its days from. The box's own clock may be
  * wrong, and a file's date with it.
  */
 int notes_keep_confirmed(

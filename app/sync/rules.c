@@ -2,8 +2,9 @@
  * Promise: nothing leaves the box before the server has it. Three things must
  * come together for a snippet's file to go:
  *
- *	- the server had all sound up to that entry, at least so many days ago by
- *	  its own clock, and that was noted then (the box's clock may be wrong);
+ *	- the server had all sound up to that entry, but for what is lost or damaged
+ *	  here, at least so many days ago by its own clock, and that was noted then
+ *	  (the box's clock may be wrong);
  *	- right now, asked for this very snippet, it answers with its hash;
  *	- the journal has an entry that says so, on disk.
  *
@@ -79,10 +80,15 @@ int rules_config(struct run *run, struct error *error)
 
 /* --- retention --- */
 
-/* The server has all sound up to the survey's end: from now on days are counted. */
+/*
+ * The server has all sound up to the survey's end: from now on days are counted.
+ * What this box can never bring does not keep the rest here until the card is full;
+ * a full list of missing ones may go on behind its end.
+ */
 static void note_confirmed(struct run *run)
 {
-	if (run->box.n_missing > 0 || run->box.kept < 1) {
+	if (run->box.n_missing > run->snippets_lost || run->box.n_missing == SAID_MISSING_MAX ||
+		run->box.kept < 1) {
 		return;
 	}
 	if (notes_keep_confirmed(run->config->sync_state, journal_id(run->journal),

@@ -28,6 +28,8 @@ struct run {
 	/* what came of it */
 	int64_t entries_sent, snippets_sent, bytes_sent, snippets_gone;
 	int64_t entries_unsent, snippets_unsent; /* in the end */
+	/* of those that the server lacks: their file is gone from here, or damaged */
+	size_t snippets_lost;
 	bool box_known; /* the server answered about this box */
 	bool cautious; /* snippets one by one: an attempt at several was cut */
 	/* the first thing that somebody must look at; the rest goes on */

@@ -187,6 +187,16 @@ static int check_snippet(const struct run *run, int64_t seq, struct error *error
 			  (long long)seq, snippet->file);
 }
 
+/* Says why a snippet cannot be sent; counts those that no later run can send either. */
+static int say_unsendable(struct run *run, int r, const struct error *error)
+{
+	if (r == -ENOMEM) {
+		return r;
+	}
+	run->snippets_lost += r == -ENOENT || r == -EUCLEAN || r == -EIO;
+	return run_trouble(run, SYNC_E_PERSON, error);
+}
+
 /* Whether the file still is the working one: its name comes in a moment. */
 static bool not_yet(const struct run *run, const struct survey_snippet *snippet)
 {
@@ -222,7 +232,7 @@ static int send_one(struct run *run, const struct upload *upload, struct error *
 	int r = check_snippet(run, upload->seq, error);
 
 	if (r < 0) {
-		return r == -ENOMEM ? r : run_trouble(run, SYNC_E_PERSON, error);
+		return say_unsendable(run, r, error);
 	}
 	r = upload_send(&run->talk, upload, error);
 	if (r == 0) {
@@ -268,7 +278,7 @@ static int send_snippet(struct run *run, const struct survey_snippet *snippet, s
 		return 0;
 	}
 	if (r < 0) {
-		return r == -ENOMEM ? r : run_trouble(run, SYNC_E_PERSON, error);
+		return say_unsendable(run, r, error);
 	}
 	if (run->cautious || snippet->bytes > UPLOAD_AT_ONCE_BYTES) {
 		return send_group(run, &alone, error);
@@ -290,6 +300,7 @@ static int send_missing(struct run *run, struct error *error)
 	size_t n = 0;
 	int r = 0;
 
+	run->snippets_lost = 0;
 	for (size_t i = 0; i < run->box.n_missing; i++) {
 		const struct survey_snippet *snippet =
 			survey_snippet(&run->survey, run->box.missing[i]);
@@ -309,7 +320,7 @@ static int send_missing(struct run *run, struct error *error)
 				"the server lacks the sound of entry %lld, and this box has it no "
 				"more",
 				(long long)run->box.missing[i]);
-			r = run_trouble(run, SYNC_E_PERSON, error);
+			r = say_unsendable(run, -ENOENT, error);
 		} else if (r == 0) {
 			r = send_snippet(run, snippet, &group, error);
 		}

@@ -426,6 +426,29 @@ class Rules(Sync):
 			station.sync(expect=FINE)
 			self.assertEqual(bool(station.files()), there)
 
+	def test_sound_that_the_box_lost_does_not_keep_the_rest_on_it(self):
+		self.site.rules(days_on_box=0)
+		station = self.station().grow(2, snippets=3)
+		harmed, lost = sorted(station.sounds)[1:3]
+		def path(seq):
+			return os.path.join(station.state, "snippets", f"{seq}.opus")
+		with open(path(harmed), "r+b") as file:
+			file.write(b"\0\0\0\0")
+		os.unlink(path(lost))
+		station.sync(expect=SOMEBODY)
+		self.assertEqual(list(station.files()), [harmed])
+		self.assertEqual(set(station.gone()), set(station.sounds) - {harmed, lost})
+
+	def test_sound_that_could_not_be_read_for_a_while_keeps_the_rest_on_the_box(self):
+		self.site.rules(days_on_box=0)
+		station = self.station().grow(1)
+		folder = os.path.join(station.state, "snippets")
+		held = os.path.join(folder, f"{sorted(station.sounds)[0]}.opus")
+		os.rename(held, held + ".real")
+		os.symlink(held + ".real", held) # not followed: refused, but neither lost nor damaged
+		station.sync(expect=SOMEBODY)
+		self.assertEqual(station.gone(), {})
+
 	def test_the_box_can_have_a_rule_of_its_own(self):
 		self.site.rules(days_on_box=0)
 		station = self.station(config="days_on_box = 30").grow(1)
