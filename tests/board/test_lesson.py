@@ -18,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unittest
 
@@ -32,7 +31,7 @@ from harness import LESSON, NS, find, read_wav, say # noqa: E402
 from test_lesson import CODES, script # noqa: E402 (the one of tests/system)
 
 RATE_HZ = 48000
-LEAD_S = 12 # of silence before the lesson: time to learn when the card began
+LEAD_S = 20 # of silence before the lesson: time to learn when the card began
 WORST_S = 0.010
 STALL_NS = 50_000_000 # the emulated processor may be taken away for so long
 LATEST_S = 5 # an interrupt that comes later is none of this edge
@@ -44,6 +43,21 @@ MEANT = [("questioning", "wait", False), ("engagement", "half", False),
 # this board has eight lines: the transition's lamp gets amber's
 TRANSITION = "amber"
 BOARD = "/etc/chalkbox/lesson.board"
+LOOK_NS = 4_000_000 # takes longer only when it was interrupted
+LOOK = r"""
+import re, sys, time
+for _ in range(int(sys.argv[1])):
+	before = time.monotonic_ns()
+	with open("/proc/asound/Loopback/pcm0p/sub0/status") as file:
+		text = file.read()
+	after = time.monotonic_ns()
+	said = dict(re.findall(r"^(\w+) *: *(\S+)", text, re.M))
+	if said.get("state") != "RUNNING":
+		break
+	if int(said["hw_ptr"]):
+		print(before, after, said["hw_ptr"], said["trigger_time"])
+	time.sleep(float(sys.argv[2]))
+"""
 TRACE = """
 cd /sys/kernel/tracing
 echo mono > trace_clock
@@ -89,23 +103,19 @@ class Card:
 		self.vm = vm
 		self.seen = [] # (guest ns, frame)
 		self.triggers = set()
-		self.over = threading.Event()
-		self.thread = threading.Thread(target=self.run, daemon=True)
+		vm.put(LOOK, "/root/look.py")
 
-	def look(self):
-		text = self.vm.get("/proc/asound/Loopback/pcm0p/sub0/status").decode()
-		said = dict(re.findall(r"^(\w+) *: *(\S+)", text, re.M))
-		if said.get("state") == "RUNNING":
-			self.triggers.add(said["trigger_time"])
-			stamp_ns = round(float(said["tstamp"]) * NS)
-			if stamp_ns and int(said["hw_ptr"]):
-				self.seen.append((stamp_ns, int(said["hw_ptr"])))
+	def look(self, times, every_s):
+		self.take(self.vm.run(f"python3 /root/look.py {times} {every_s}", timeout=120).out)
 		return self.seen
 
-	def run(self):
-		with contextlib.suppress(board.Failed):
-			while not self.over.wait(1):
-				self.look()
+	def take(self, looks):
+		"""Looks that were not interrupted."""
+		for line in looks.splitlines():
+			before_ns, after_ns, frame, trigger = line.split()
+			self.triggers.add(trigger)
+			if int(after_ns) - int(before_ns) < LOOK_NS:
+				self.seen.append(((int(before_ns) + int(after_ns)) // 2, int(frame)))
 
 	def begun(self):
 		"""When frame 0 was played, guest ns, and by how much the looks differ."""
@@ -147,16 +157,16 @@ class Taken:
 		player = vm.spawn("chrt -r 20 aplay -v -D hw:Loopback,0 -B 8000000 /root/lesson.wav",
 			timeout=600)
 		self.card = card = Card(vm)
-		vm.wait_for(lambda: player.done() or len(card.look()) > 4, 120, "the card to play", 0.1)
+		vm.wait_for(lambda: player.done() or card.look(1, 0), 120, "the card to play", 0.1)
 		if player.done():
 			player.wait()
+		card.look(10, 0.2)
 		self.epoch_ns = card.begun()[0] + LEAD_S * NS
-		card.thread.start()
+		watcher = vm.spawn("python3 /root/look.py 10000 1", timeout=600)
 		with concurrent.futures.ThreadPoolExecutor(1) as fingers:
 			self.late_ns = fingers.submit(self.press_all).result()
 		self.played = player.wait(120)
-		card.over.set()
-		card.thread.join()
+		card.take(watcher.wait(60).out)
 		self.epoch_ns = card.begun()[0] + LEAD_S * NS
 
 	def press_all(self):
