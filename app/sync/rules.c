@@ -29,7 +29,7 @@ static int take_config(struct run *run, const struct answer *answer, struct erro
 {
 	struct said_config config;
 	const char *etag = answer->etag;
-	int r;
+	int result = 0, r;
 
 	r = said_config(answer->body, answer->n, &config, error);
 	if (r < 0) {
@@ -39,6 +39,8 @@ static int take_config(struct run *run, const struct answer *answer, struct erro
 	r = writer_scheme(run->writer, config.scheme, error);
 	said_config_fini(&config);
 	if (r < 0) {
+		/* one that is none is somebody's to mend; who cannot write it now, can later */
+		result = r == -EINVAL ? SYNC_E_PERSON : SYNC_E_LATER;
 		(void)error_prefix(error, r, "the scheme that came from the server");
 		etag = ""; /* so that it comes again */
 	} else {
@@ -47,7 +49,7 @@ static int take_config(struct run *run, const struct answer *answer, struct erro
 	if (notes_keep_config(run->config->sync_state, etag, run->days_on_box) < 0) {
 		run->days_on_box = -1; /* what cannot be remembered does not count */
 	}
-	return r == -ENOMEM ? r : r < 0 ? run_trouble(run, SYNC_E_PERSON, error) : 0;
+	return r == -ENOMEM ? r : r < 0 ? run_trouble(run, result, error) : 0;
 }
 
 int rules_config(struct run *run, struct error *error)

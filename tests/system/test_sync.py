@@ -3,6 +3,7 @@ chalkbox-sync against the real server: what a run brings, what cuts it short, wh
 it says then, and that nothing leaves the box before the server has it.
 """
 import base64
+import fcntl
 import json
 import os
 import re
@@ -398,6 +399,18 @@ class Rules(Sync):
 		self.site.rules(scheme=None)
 		station.sync(expect=FINE)
 		self.assertFalse(os.path.exists(os.path.join(station.state, "site.scheme")))
+
+	def test_a_scheme_that_nobody_can_take_now_comes_again(self):
+		self.site.rules(scheme=SITE_SCHEME)
+		station = self.station().grow(1)
+		kept = os.path.join(station.state, "site.scheme")
+		with open(os.path.join(station.state, "journal.lock"), "w", encoding="utf-8") as lock:
+			fcntl.flock(lock, fcntl.LOCK_EX) # a recorder that does not answer
+			self.assertIn("the scheme that came", station.sync(expect=LATER).stderr)
+			self.assertFalse(os.path.exists(kept))
+		self.assert_whole(station) # all else went on
+		station.sync(expect=FINE)
+		self.assertTrue(os.path.exists(kept))
 
 	def test_sound_leaves_the_box_when_the_server_has_it_and_the_rule_says_so(self):
 		self.site.rules(days_on_box=0)
