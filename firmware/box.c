@@ -238,6 +238,7 @@ static void renew_scheme(struct box *box)
 	box->scheme = scheme;
 	memset(box->recorder.down, 0, sizeof(box->recorder.down));
 	box->recorder.scheme_text = text;
+	panel_follow(&box->panel, &box->recorder);
 	sound_follow(&box->sound, &box->scheme);
 	report(LOG_NOTICE, "from now on by the scheme %s", scheme.name);
 }
@@ -406,6 +407,8 @@ static int open_journal(struct box *box, struct error *error)
 	clock_pair(&box->clock);
 	recorder_clock(&box->recorder, &box->clock, "start");
 	box->clock_due_ns = now_ns + (box->clock.trusted ? CLOCK_NS : UPKEEP_NS);
+	/* muted by a button, it stays so; a switch says so itself */
+	recorder_mute(&box->recorder, recovery_muted(box->saver.journal));
 	if (set_aside) {
 		report_fault(&box->recorder, now_ns, "journal-damaged", true, error->text);
 	}

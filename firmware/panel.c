@@ -117,10 +117,12 @@ static int open_buttons(struct panel *panel, struct recorder *recorder, struct e
 		return error_set(error, r, "buttons: %s", strerror(-r));
 	}
 	for (size_t i = 0; i < panel->contacts.n; i++) {
-		bool down = panel->button_driver->level(panel->buttons, i) > 0;
-		contacts_start(&panel->contacts, i, down);
-		if (is_mute_switch(panel, i)) {
-			recorder_mute(recorder, down);
+		int level = panel->button_driver->level(panel->buttons, i);
+		bool mutes = is_mute_switch(panel, i);
+		/* a mute switch that cannot be read opens no microphone */
+		contacts_start(&panel->contacts, i, level > 0 || (mutes && level < 0));
+		if (mutes) {
+			recorder_mute(recorder, level != 0);
 		}
 	}
 	return 0;
@@ -166,6 +168,23 @@ static void reopen_lamps(struct panel *panel, int64_t now_ns, struct recorder *r
 	}
 }
 
+void panel_follow(struct panel *panel, struct recorder *recorder)
+{
+	bool muted = false;
+	for (size_t i = 0; i < panel->scheme->n_codes; i++) {
+		if (panel->scheme->codes[i].kind == CODE_MUTE) {
+			return;
+		}
+	}
+	for (size_t i = 0; i < panel->contacts.n; i++) {
+		if (is_mute_switch(panel, i)) { /* gone, its last word stands */
+			muted = panel->buttons ? panel->contacts.list[i].down
+					       : recorder->mute_wanted;
+		}
+	}
+	recorder_mute(recorder, muted);
+}
+
 void panel_open(struct panel *panel, const struct config *config, const struct scheme *scheme,
 	sd_event *event, struct recorder *recorder)
 {
@@ -183,6 +202,7 @@ void panel_open(struct panel *panel, const struct config *config, const struct s
 	*panel = (struct panel){.config = config, .scheme = scheme, .event = event};
 	contacts_init(&panel->contacts, config->buttons.n, config->debounce_ms * NS_PER_MS);
 	panel->button_driver = button_drivers[config->buttons_kind];
+	panel_follow(panel, recorder);
 	for (size_t i = 0; i < config->buttons.n; i++) {
 		if (is_mute_switch(panel, i)) { /* until the switch can be read */
 			recorder_mute(recorder, true);

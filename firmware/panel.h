@@ -34,11 +34,19 @@ struct panel {
 
 /*
  * Claims the board's lines; those that cannot be had are a fault in the journal,
- * and are tried again. Everything is borrowed for the panel's life.
+ * and are tried again. A mute switch that cannot be read counts as muted. Everything
+ * is borrowed for the panel's life.
  * Wakes @event when there are edges. Does not block for long; one thread.
  */
 void panel_open(struct panel *panel, const struct config *config, const struct scheme *scheme,
 	sd_event *event, struct recorder *recorder);
+
+/*
+ * The scheme that counts from now on, panel_open()'s included: if it has no code
+ * that mutes, the mute switch alone says whether the recorder is muted; without a
+ * switch, it is not.
+ */
+void panel_follow(struct panel *panel, struct recorder *recorder);
 
 /* Puts the lamps out and gives the lines back. A zeroed panel is taken. */
 void panel_close(struct panel *panel);

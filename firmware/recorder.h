@@ -75,7 +75,7 @@ void recorder_press(struct recorder *recorder, const struct code *code, int64_t 
 void recorder_release(
 	struct recorder *recorder, const struct code *code, int64_t t_ns, bool estimated);
 
-/* The mute switch's level. */
+/* Muted or not: the mute switch's level, or how an earlier run left it. */
 void recorder_mute(struct recorder *recorder, bool muted);
 
 /* Time passed: holds, prompts, idleness. */

@@ -125,3 +125,21 @@ int recovery_run(struct journal *journal, int dir_fd, int64_t now_ns, struct rec
 	closedir(dir);
 	return result;
 }
+
+bool recovery_muted(struct journal *journal)
+{
+	bool muted = false, found = false;
+	for (int64_t to = journal_last(journal); to > 0 && !found; to -= STEP) {
+		struct entries entries = {0};
+		int64_t from = to > STEP ? to - STEP + 1 : 1;
+		if (journal_read(journal, from, (size_t)(to - from + 1), &entries, NULL) < 0) {
+			found = muted = true;
+		}
+		for (size_t i = entries.n; i > 0 && !found; i--) {
+			found = entries.list[i - 1].kind == ENTRY_MIC;
+			muted = found && entries.list[i - 1].value == MIC_MUTED;
+		}
+		entries_fini(&entries);
+	}
+	return muted;
+}

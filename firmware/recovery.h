@@ -16,4 +16,11 @@
 int recovery_run(struct journal *journal, int dir_fd, int64_t now_ns, struct recorder *recorder,
 	int *ret_repaired, struct error *error) MUST_CHECK;
 
+/*
+ * Whether the last thing that the journal says of the microphone is that it was
+ * muted; a journal that cannot be read counts as muted. Walks back from the end, so
+ * it is quick however long the journal. Blocks on the disk.
+ */
+bool recovery_muted(struct journal *journal);
+
 #endif

@@ -9,6 +9,7 @@ import base64
 import math
 import os
 import re
+import socket
 import unittest
 
 from harness import Case, decode, loudness_of, write_wav
@@ -32,6 +33,12 @@ after = 3
 title = Lesson
 button = 5
 kind = lesson
+"""
+MUTING = SCHEME + """
+[code quiet]
+title = Quiet
+button = mute
+kind = mute
 """
 
 
@@ -262,6 +269,41 @@ class Privacy(Case):
 		box.press("2", at)
 		box.wait_mic("live", at)
 		self.assertTrue(Open(box).sound_file)
+		box.stop()
+
+	def test_muted_by_a_button_it_stays_so_over_a_restart(self):
+		wav = write_wav(os.path.join(self.folder(), "scale.wav"), scale())
+		box = self.box(wav=wav, scheme=MUTING)
+		box.wait_lamp("red", 1)
+		box.press("mute", box.now())
+		box.wait_mic("muted")
+		box.stop()
+		box.start()
+		again = box.wait_entry("boot", lambda entry: entry["seq"] > 1)
+		box.wait_mic("muted", again["at"])
+		self.assertFalse(Open(box).sound_file)
+		at = box.now() + 0.5
+		box.press("mute", at)
+		box.wait_mic("live", at)
+		self.assertNotIn(1, [entry["value"] for entry in box.entries("mic")
+			if again["at"] < entry["at"] < at])
+		box.stop()
+
+	def test_a_scheme_that_cannot_mute_leaves_no_mute_behind(self):
+		wav = write_wav(os.path.join(self.folder(), "scale.wav"), scale())
+		box = self.box(wav=wav, start=False)
+		os.mkdir(box.state)
+		with open(os.path.join(box.state, "site.scheme"), "w", encoding="utf-8") as file:
+			file.write(MUTING)
+		box.start()
+		box.wait_lamp("red", 1)
+		box.press("mute", box.now())
+		muted = box.wait_mic("muted")
+		with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as link:
+			link.connect(os.path.join(box.runtime, "control.sock"))
+			link.send(b"scheme " + SCHEME.encode())
+			self.assertEqual(link.recv(100), b"ok")
+		box.wait_mic("live", muted["at"])
 		box.stop()
 
 	def test_sound_switched_off_never_opens_the_microphone(self):

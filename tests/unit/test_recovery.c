@@ -378,6 +378,22 @@ static void a_damaged_one_is_set_aside_and_named_once(void **state)
 	assert_true(there(bench, "bad.opus", TORN_DAMAGED));
 }
 
+static void a_mute_that_stood_last_is_found_from_the_end(void **state)
+{
+	struct bench *bench = *state;
+	assert_false(recovery_muted(bench->journal));
+	recorder_mic(&bench->recorder, T0_NS, MIC_LIVE, NULL);
+	recorder_mic(&bench->recorder, T0_NS + S, MIC_MUTED, NULL);
+	for (int i = 0; i < 600; i++) { /* further back than is read at a time */
+		recorder_fault(&bench->recorder, T0_NS + 2 * S, "buttons", i % 2 == 0, NULL);
+	}
+	write_out(bench);
+	assert_true(recovery_muted(bench->journal));
+	recorder_mic(&bench->recorder, T0_NS + 3 * S, MIC_LOST, NULL);
+	write_out(bench);
+	assert_false(recovery_muted(bench->journal));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -393,6 +409,7 @@ int main(void)
 		TEST(one_without_sound_is_removed_and_strangers_are_not_touched),
 		TEST(one_that_cannot_be_repaired_is_kept_and_named_and_the_rest_goes_on),
 		TEST(a_damaged_one_is_set_aside_and_named_once),
+		TEST(a_mute_that_stood_last_is_found_from_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
