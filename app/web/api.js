@@ -98,7 +98,14 @@ export async function signIn(name, password) {
 }
 
 export async function signOut() {
-	await ask('DELETE', 'session');
+	try {
+		await ask('DELETE', 'session');
+	} catch (problem) {
+		if (problem.word !== 'wrong-token' || await session() === null) {
+			throw problem;
+		}
+		await ask('DELETE', 'session'); /* another tab had signed in since */
+	}
 	token = '';
 }
 
@@ -122,7 +129,7 @@ export const inviteAgain = (id) => ask('POST', at('people', id, 'invitation'));
 export const changePerson = (id, change) => ask('PATCH', at('people', id), { json: change });
 
 export const boxes = () => list('boxes');
-export const pairBox = () => ask('POST', 'boxes', { json: {} });
+export const pairBox = (coach) => ask('POST', 'boxes', { json: { coach } });
 export const changeBox = (id, change) => ask('PATCH', at('boxes', id), { json: change });
 
 export const observations = () => list('observations');

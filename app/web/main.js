@@ -11,7 +11,8 @@
  *	style.css     paper, ink and controls; lesson.css the score; print.css for paper
  *
  * A page's address is behind the #, which browsers keep to themselves: the secret
- * of an invitation reaches the server only when it is used.
+ * of an invitation is in no request for a page. It goes to the server when its page
+ * asks whom it is for, and when it is used.
  */
 import { onSignedOut, session, signOut } from './api.js';
 import { html, render, useEffect, useState } from './html.js';
@@ -19,7 +20,7 @@ import { Account } from './pages/account.js';
 import { Boxes } from './pages/boxes.js';
 import { Observation } from './pages/observation.js';
 import { Observations } from './pages/observations.js';
-import { Heading, Trouble } from './pages/parts.js';
+import { Heading, Trouble, useChange } from './pages/parts.js';
 import { People } from './pages/people.js';
 import { SignIn, Welcome } from './pages/signin.js';
 import { Site } from './pages/site.js';
@@ -57,7 +58,7 @@ function useRoute() {
 	return route;
 }
 
-function Frame({ me, here, leave, children }) {
+function Frame({ me, here, leave, stays, children }) {
 	const skip = (event) => {
 		event.preventDefault();
 		document.querySelector('#main h1')?.focus();
@@ -75,6 +76,7 @@ function Frame({ me, here, leave, children }) {
 				aria-current=${here === 'account' ? 'page' : undefined}>${me.name}</a>
 				<button type="button" class="small" onClick=${leave}>Sign out</button></p>
 		</header>
+		<${Trouble} problem=${stays} again=${leave} />
 		${children}`;
 }
 
@@ -85,6 +87,7 @@ const Nowhere = () => html`
 function Chalkbox() {
 	const [me, setMe] = useState(undefined); /* undefined: not known yet */
 	const [problem, setProblem] = useState(null);
+	const [run, , stays] = useChange();
 	const route = useRoute();
 	const find = () => session().then((person) => {
 		setMe(person);
@@ -103,14 +106,18 @@ function Chalkbox() {
 		}
 		setMe(person);
 	};
-	const leave = async () => {
+	const leave = () => run(async () => {
 		try {
 			await signOut();
-		} finally {
-			setMe(null);
-			location.hash = '#/sign-in';
+		} catch (wrong) {
+			if (wrong.status !== 401) { /* the cookie is as good as before */
+				wrong.message = `You are still signed in. ${wrong.message}`;
+				throw wrong;
+			}
 		}
-	};
+		setMe(null);
+		location.hash = '#/sign-in';
+	});
 	const first = PAGES.find((one) => mayOpen(me, one) && one.name !== 'boxes');
 	const name = route.name || first?.name || '';
 	const entry = PAGES.find((one) => one.name === name && mayOpen(me, one)
@@ -140,7 +147,7 @@ function Chalkbox() {
 		return null;
 	}
 	return html`
-		<${Frame} me=${me} here=${name} leave=${leave}>
+		<${Frame} me=${me} here=${name} leave=${leave} stays=${stays}>
 			${entry ? html`<${entry.page} key=${`${route.name}/${route.id}`} me=${me} id=${route.id} enter=${enter} />`
 		: html`<${Nowhere} />`}
 		<//>`;
