@@ -252,6 +252,27 @@ describe('what coaches and administrators do', () => {
 		await page.context().close();
 	});
 
+	test('a title is saved though the teacher is none any more', async () => {
+		const page = await open(browser, url, { failures });
+		const iris = await place.administrator.inviteAndJoin('Iris Vale', 'teacher');
+		const where = `observations/${place.lessons.lost}`;
+
+		await place.coach.request('PATCH', where, { teacher: iris.id });
+		await place.administrator.request('PATCH', `people/${iris.id}`, { revoked: true });
+		await enter(page, url, 'Maria Okonkwo');
+		await page.goto(`${url}/#/${where}`);
+		await page.getByText('Title and teacher').click();
+		await page.getByLabel('Title').fill('Reading on');
+		await page.getByRole('button', { name: 'Save' }).click();
+		await page.getByRole('heading', { name: 'Reading on' }).waitFor();
+		assert.equal((await place.coach.request('GET', where)).teacher?.name, 'Iris Vale');
+		await page.getByLabel('Teacher').selectOption({ label: 'nobody yet' });
+		await page.getByRole('button', { name: 'Save' }).click();
+		await page.getByText('Give this observation to its teacher').waitFor();
+		assert.equal((await place.coach.request('GET', where)).teacher, null);
+		await page.context().close();
+	});
+
 	test('a coach without teachers is told to invite one', async () => {
 		await place.administrator.inviteAndJoin('Nora Blum', 'coach');
 		const page = await open(browser, url, { failures });
@@ -407,6 +428,26 @@ describe('what coaches and administrators do', () => {
 		await page.context().close();
 	});
 
+	test('an administrator pairs a box for the coach who will carry it', async () => {
+		const page = await open(browser, url, { failures });
+		const lena = await place.administrator.inviteAndJoin('Lena Fox', 'coach');
+
+		await enter(page, url, 'administrator');
+		await page.goto(`${url}/#/boxes`);
+		await page.getByLabel('Who will carry it').selectOption({ label: 'Lena Fox' });
+		assert.deepEqual(await findings(page), []);
+		await page.getByRole('button', { name: 'Pair a box' }).click();
+		const code = await page.locator('.code').textContent();
+
+		await Box.pair(place.coach, 'Maria\'s next box'); /* somebody else's meanwhile */
+		await page.getByRole('heading', { name: 'Maria\'s next box' }).waitFor();
+		assert.equal(await page.locator('.code').textContent(), code);
+		await new Person(place.server).request('POST', 'pair', { code, name: 'Red box' });
+		await page.getByText('Red box is paired.').waitFor();
+		assert.deepEqual((await lena.request('GET', 'boxes')).boxes.map((box) => box.name), ['Red box']);
+		await page.context().close();
+	});
+
 	test('a box is renamed and revoked', async () => {
 		const page = await open(browser, url, { failures });
 		const card = (name) => page.locator('.card', { has: page.getByRole('heading', { name }) });
@@ -474,6 +515,38 @@ describe('what coaches and administrators do', () => {
 		await elsewhere.getByRole('button', { name: 'Sign out' }).waitFor();
 		await page.context().close();
 		await elsewhere.context().close();
+	});
+
+	test('who could not be signed out is told so, and tries again', async () => {
+		const page = await open(browser, url, { failures });
+		const out = page.getByRole('button', { name: 'Sign out' });
+
+		await enter(page, url, 'Jonas Lindqvist');
+		await page.route('**/api/v1/session', (route) => route.abort());
+		await out.click();
+		await page.getByText('You are still signed in. The server does not answer.').waitFor();
+		await out.waitFor();
+		await page.unroute('**/api/v1/session');
+		await page.getByRole('button', { name: 'Try again' }).click();
+		await page.getByRole('heading', { name: 'Welcome back' }).waitFor();
+		assert.deepEqual(await page.context().cookies(), []);
+		await page.context().close();
+	});
+
+	test('signing out ends what another tab began', async () => {
+		const page = await open(browser, url, { failures });
+
+		await enter(page, url, 'Jonas Lindqvist');
+		const tab = await page.context().newPage();
+
+		await tab.goto(url);
+		await tab.evaluate(([name, password]) => fetch('api/v1/session', { method: 'POST',
+			headers: { 'Content-Type': 'application/json' },
+			body: JSON.stringify({ name, password }) }), ['Jonas Lindqvist', PASSWORD]);
+		await page.getByRole('button', { name: 'Sign out' }).click();
+		await page.getByRole('heading', { name: 'Welcome back' }).waitFor();
+		assert.deepEqual(await page.context().cookies(), []);
+		await page.context().close();
 	});
 
 	test('a person is revoked, and let in again', async () => {

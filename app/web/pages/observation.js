@@ -17,7 +17,7 @@ import { clock, count, day, hour, plusMinus, span, UNSURE_S } from '../words.js'
 import { Guests } from './guests.js';
 import { Looks } from './looks.js';
 import { titleOf } from './observations.js';
-import { Ask, Heading, NoTeachers, Trouble, useChange, useLoad, useTeachers } from './parts.js';
+import { Ask, Heading, NoTeachers, Trouble, useChange, useLoad, useThose } from './parts.js';
 
 const ZOOMS = [[0, 'the whole lesson'], [20, '20 minutes'], [10, '10 minutes'],
 	[5, '5 minutes'], [2, '2 minutes']];
@@ -99,13 +99,21 @@ function Facts({ lesson, summary }) {
 
 /* The coach names the lesson and gives it to its teacher. */
 function Assign({ summary, changed }) {
-	const [teachers, lost] = useTeachers();
+	const [teachers, lost] = useThose('teacher');
 	const [run, busy, problem] = useChange();
+	const now = summary.teacher;
+	/* who has it now may be no teacher any more */
+	const choice = !teachers || !now || teachers.some((one) => one.id === now.id) ? teachers
+		: [now, ...teachers];
 	const submit = async (event) => {
 		event.preventDefault();
 		const form = new FormData(event.target);
-		const one = await run(() => changeObservation(summary.id,
-			{ title: form.get('title').trim(), teacher: form.get('teacher') || null }));
+		const what = { title: form.get('title').trim() };
+
+		if (form.get('teacher') !== (now?.id ?? '')) {
+			what.teacher = form.get('teacher') || null;
+		}
+		const one = await run(() => changeObservation(summary.id, what));
 
 		if (one) {
 			changed(one);
@@ -113,14 +121,14 @@ function Assign({ summary, changed }) {
 	};
 
 	return html`
-		<details class="assign no-print" open=${!summary.teacher}>
-			<summary>${summary.teacher ? 'Title and teacher' : 'Give this observation to its teacher'}</summary>
+		<details class="assign no-print" open=${!now}>
+			<summary>${now ? 'Title and teacher' : 'Give this observation to its teacher'}</summary>
 			<form class="row" onSubmit=${submit}>
 				<label>Title<input name="title" defaultValue=${summary.title} maxlength="200" /></label>
 				<label>Teacher<select name="teacher">
 					<option value="">nobody yet</option>
-					${(teachers ?? []).map((one) => html`
-						<option value=${one.id} selected=${one.id === summary.teacher?.id}>${one.name}</option>`)}
+					${(choice ?? []).map((one) => html`
+						<option value=${one.id} selected=${one.id === now?.id}>${one.name}</option>`)}
 				</select></label>
 				<button type="submit" disabled=${busy || !teachers}>Save</button>
 			</form>

@@ -67,11 +67,11 @@ export function useChange() {
 	return [run, busy, problem, () => setProblem(null)];
 }
 
-/* The teachers who are here, for a choice: [list or null, problem]. */
-export function useTeachers() {
+/* Who is here in that role, for a choice: [list or null, problem]. */
+export function useThose(role) {
 	const [list, problem] = useLoad(people);
 
-	return [list && list.filter((one) => one.roles.includes('teacher') && !one.revoked), problem];
+	return [list && list.filter((one) => one.roles.includes(role) && !one.revoked), problem];
 }
 
 export const NoTeachers = () => html`

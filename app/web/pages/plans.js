@@ -2,7 +2,7 @@
 import { dropPlan, plan, plans } from '../api.js';
 import { html } from '../html.js';
 import { hour, shortDay } from '../words.js';
-import { NoTeachers, Trouble, useChange, useLoad, useTeachers } from './parts.js';
+import { NoTeachers, Trouble, useChange, useLoad, useThose } from './parts.js';
 
 function Planned({ one, busy, drop }) {
 	return html`
@@ -15,7 +15,7 @@ function Planned({ one, busy, drop }) {
 
 export function Plans() {
 	const [list, problem, reload] = useLoad(plans);
-	const [teachers, lost] = useTeachers();
+	const [teachers, lost] = useThose('teacher');
 	const [run, busy, wrong] = useChange();
 	const submit = async (event) => {
 		event.preventDefault();
