@@ -80,21 +80,20 @@ static int coach_ok(struct request *request, const char *id, struct error *error
 	if (r < 0) {
 		return r;
 	}
-	if (r == 0 && (person.roles & (ROLE_ADMINISTRATOR | ROLE_COACH)) &&
-		person.revoked_ns == 0) {
+	if (r == 0 && (person.roles & ROLE_COACH) && person.revoked_ns == 0) {
 		return 0;
 	}
-	(void)people_wrong(request, "coach", "there is no such coach");
+	(void)people_wrong(
+		request, "coach", "give the id of a coach, who will see the lessons of this box");
 	return 1;
 }
 
 /* Whose box it will be. 0, 1 (answered) or -errno. */
 static int whose(struct request *request, const char *coach, struct error *error)
 {
-	if (coach[0] == '\0' || strcmp(coach, request->person) == 0) {
-		return people_may(request, RELATION_NONE, DEED_PAIR_BOX) ? 0 : 1;
-	}
-	if (!people_may(request, RELATION_NONE, DEED_PAIR_BOX_FOR_OTHERS)) {
+	bool own = strcmp(coach, request->person) == 0;
+
+	if (!people_may(request, RELATION_NONE, own ? DEED_PAIR_BOX : DEED_PAIR_BOX_FOR_OTHERS)) {
 		return 1;
 	}
 	return coach_ok(request, coach, error);
@@ -113,12 +112,13 @@ static int pair_box(struct request *request, struct error *error)
 		return 0;
 	}
 	coach = json_text(json, "coach");
+	coach = coach[0] ? coach : request->person;
 	r = whose(request, coach, error);
 	if (r == 0) {
 		pairing_code_new(code);
 		token_hash(code, hash);
-		r = store_pairing_add(request->server->store, hash,
-			coach[0] ? coach : request->person, expires_ns, now_ns, error);
+		r = store_pairing_add(
+			request->server->store, hash, coach, expires_ns, now_ns, error);
 	}
 	json_decref(json);
 	if (r != 0) {
@@ -130,8 +130,8 @@ static int pair_box(struct request *request, struct error *error)
 }
 
 /* Whether the asker may make that change; answers if not. 0, 1 or -errno. */
-static int may_change(
-	struct request *request, enum relation relation, const json_t *json, struct error *error)
+static int may_change(struct request *request, enum relation relation, const struct box_row *box,
+	const json_t *json, struct error *error)
 {
 	const json_t *name = json_object_get(json, "name"), *coach = json_object_get(json, "coach");
 	const json_t *revoked = json_object_get(json, "revoked");
@@ -149,6 +149,13 @@ static int may_change(
 		(void)people_wrong(request, "revoked", "only true: pair the box anew instead");
 		return 1;
 	}
+	if (coach && box->unsent_entries > 0 && strcmp(json_text(json, "coach"), box->coach) != 0) {
+		(void)answer_error(request, 409, "unsent",
+			"Lessons of %s wait on this box still, and would go to the next coach. Let "
+			"it sync first.",
+			box->coach_name[0] ? box->coach_name : "its coach");
+		return 1;
+	}
 	return coach ? coach_ok(request, json_text(json, "coach"), error) : 0;
 }
 
@@ -163,7 +170,7 @@ static int change(
 	if (!people_may(request, relation, DEED_NAME_BOX)) {
 		return 1;
 	}
-	r = may_change(request, relation, json, error);
+	r = may_change(request, relation, box, json, error);
 	if (r != 0) {
 		return r;
 	}

@@ -55,7 +55,7 @@ class Ours:
 	def __init__(self, sounds=()):
 		self.server = Server(arguments=["--plain"]).start()
 		admin = Person(self.server)
-		admin.join(self.server.link)
+		admin.join(self.server.link, coach=True)
 		self.box = BoxSide(self.server, admin)
 		self.port = self.server.port
 		self.box.add_boot()

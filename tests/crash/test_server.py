@@ -115,7 +115,7 @@ class DiskCase(Case):
 		cls.addClassCleanup(cls.server.close)
 		cls.server.start()
 		admin = Person(cls.server)
-		admin.join(cls.server.link)
+		admin.join(cls.server.link, coach=True)
 		cls.box = BoxSide(cls.server, admin)
 		dice = random.Random(5)
 		cls.sounds = [dice.randbytes(3000 + i) for i in range(3)]

@@ -199,7 +199,7 @@ class Site:
 	def __init__(self, arguments=()):
 		self.server = Server(arguments=["--plain", *arguments]).start()
 		self.admin = Person(self.server)
-		answer = self.admin.join(self.server.link)
+		answer = self.admin.join(self.server.link, coach=True)
 		if answer.status != 201:
 			raise Failed(f"the administrator joining: {answer}")
 

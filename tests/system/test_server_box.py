@@ -227,6 +227,33 @@ class Pairing(BoxCase):
 			self.assertIn(self.report_health(box, health).status, (400, 413), str(health)[:60])
 		self.assertEqual(self.health_of(box), {"power": "good"})
 
+	def test_a_box_is_a_coachs(self):
+		"""Nobody would see the lessons of another's."""
+		for coach in ({}, {"coach": self.admin.id}, {"coach": self.admin.invite("No coach", "teacher").id},
+				{"coach": str(uuid.uuid4())}):
+			answer = self.admin.post("/boxes", coach)
+			self.assertEqual((answer.status, answer.error), (400, "wrong-value"), coach)
+		self.assertEqual(self.admin.post("/boxes", {"coach": self.coach.id}).status, 201)
+		box = self.box()
+		answer = self.admin.patch(f"/boxes/{box.id}", {"coach": self.admin.id})
+		self.assertEqual((answer.status, answer.error), (400, "wrong-value"))
+
+	def test_a_box_stays_its_coachs_while_lessons_wait_on_it(self):
+		box = self.box()
+		other = self.admin.invite("Next coach", "coach")
+		report = {"version": "t", "time_ns": 1, "free_bytes": 1, "state_bytes": 1, "faults": [],
+			"unsent_entries": 3, "unsent_snippets": 0}
+		for unsent, status in ((3, 409), (0, 200)):
+			box.request("POST", "/box/report", json.dumps({**report, "unsent_entries": unsent}).encode(),
+				{"Content-Type": "application/json"})
+			for change in ({"name": "still"}, {"coach": self.coach.id}):
+				self.assertEqual(self.admin.patch(f"/boxes/{box.id}", change).status, 200)
+			answer = self.admin.patch(f"/boxes/{box.id}", {"coach": other.id})
+			self.assertEqual(answer.status, status, answer)
+			if status == 409:
+				self.assertEqual(answer.error, "unsent")
+				self.assertIn("Coach", answer.json["message"])
+
 	def test_other_coaches_neither_see_nor_change_a_box(self):
 		box = self.box()
 		other = self.admin.invite("Other coach", "coach")
@@ -375,7 +402,7 @@ class Entries(BoxCase):
 
 	def test_a_journal_is_its_boxs_alone(self):
 		box = self.start()
-		other = BoxSide(self.server, self.admin)
+		other = BoxSide(self.server, self.admin.invite(f"Coach {uuid.uuid4().hex[:8]}", "coach"))
 		answer = self.send_lines(other, box.entries, journal=box.journal_id)
 		self.assertEqual((answer.status, answer.error), (409, "not-yours"))
 		answer = other.request("GET", f"/box?journal={box.journal_id}")
@@ -388,7 +415,7 @@ class Entries(BoxCase):
 		self.assertEqual(self.look(anew)["kept"], 5)
 		self.assertEqual(box.request("GET", f"/box?journal={box.journal_id}").status, 200)
 		# and to another coach only once the earlier pairing is over
-		other = BoxSide(self.server, self.admin)
+		other = BoxSide(self.server, self.admin.invite(f"Coach {uuid.uuid4().hex[:8]}", "coach"))
 		other.journal_id = box.journal_id
 		self.assertEqual(other.request("GET", f"/box?journal={box.journal_id}").status, 409)
 		self.coach.patch(f"/boxes/{box.id}", {"revoked": True})
@@ -886,7 +913,7 @@ class Encrypted(Case):
 		server = self.start("--behind-proxy")
 		server.start()
 		person = Person(server)
-		person.join(server.link)
+		person.join(server.link, coach=True)
 		self.assertIsNone(person.post("/boxes", {}).json["pin"])
 
 	def refused(self, *arguments):

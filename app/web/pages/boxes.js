@@ -2,7 +2,7 @@
 import { boxes, changeBox, pairBox } from '../api.js';
 import { faultOf, healthOf, madeOf } from '../health.js';
 import { html, useEffect, useRef, useState } from '../html.js';
-import { Ask, HandOn, Heading, Trouble, useChange, useLoad } from './parts.js';
+import { Ask, HandOn, Heading, Trouble, useChange, useLoad, useThose } from './parts.js';
 
 function Left({ until }) {
 	const [now, setNow] = useState(Date.now());
@@ -108,7 +108,8 @@ const LOOK_AGAIN_MS = 2000;
 /* Looks again and again while a code is good, until a box has used it. */
 function useNewBox(code, list, reload) {
 	const [known, setKnown] = useState(null); /* who was here when the code was made */
-	const paired = known && list?.find((box) => !known.has(box.id));
+	const paired = code && known
+		&& list?.find((box) => !known.has(box.id) && box.coach?.id === code.coach);
 
 	useEffect(() => {
 		setKnown(code && new Set((list ?? []).map((box) => box.id)));
@@ -128,6 +129,25 @@ function useNewBox(code, list, reload) {
 	return paired;
 }
 
+/* Lessons are their coach's: who is none pairs boxes for somebody who is. */
+function ForWhom({ pair, busy, button, label }) {
+	const [coaches, problem] = useThose('coach');
+	const submit = (event) => {
+		event.preventDefault();
+		pair(new FormData(event.target).get('coach'));
+	};
+
+	return html`
+		<form class="row" onSubmit=${submit}>
+			<label>Who will carry it<select name="coach" required>${(coaches ?? []).map((one) => html`
+				<option value=${one.id}>${one.name}</option>`)}</select></label>
+			<button type="submit" ref=${button} class="primary" disabled=${busy || !coaches}>${label}</button>
+		</form>
+		${coaches?.length === 0 && html`<p class="empty">No coach is here yet.${' '}
+			<a href="#/people">Invite one</a> first.</p>`}
+		<${Trouble} problem=${problem} />`;
+}
+
 export function Boxes({ me }) {
 	const [list, problem, reload] = useLoad(boxes, [me.id]);
 	const [code, setCode] = useState(null);
@@ -136,7 +156,12 @@ export function Boxes({ me }) {
 	const button = useRef(null);
 	const waits = Boolean(code && !paired);
 	const waited = useRef(waits);
-	const pair = async () => setCode(await run(pairBox) ?? null);
+	const label = paired ? 'Pair another box' : 'Pair a box';
+	const pair = async (coach) => {
+		const made = await run(() => pairBox(coach));
+
+		setCode(made ? { ...made, coach } : null);
+	};
 
 	useEffect(() => {
 		if (waited.current && !waits) {
@@ -150,8 +175,9 @@ export function Boxes({ me }) {
 			<${Trouble} problem=${problem ?? wrong} again=${problem ? reload : null} />
 			<div role="status">${paired && html`<p class="good">${paired.name} is paired.</p>`}</div>
 			${waits ? html`<${Pairing} ...${code} close=${() => setCode(null)} />`
-		: html`<p><button type="button" ref=${button} class="primary" disabled=${busy || !list} onClick=${pair}>
-				${paired ? 'Pair another box' : 'Pair a box'}</button></p>`}
+		: me.roles.includes('coach') ? html`<p><button type="button" ref=${button} class="primary"
+				disabled=${busy || !list} onClick=${() => pair(me.id)}>${label}</button></p>`
+			: html`<${ForWhom} pair=${pair} busy=${busy || !list} button=${button} label=${label} />`}
 			${list && list.length === 0 && html`<p class="empty">No box is paired yet.</p>`}
 			<ul class="cards">${(list ?? []).map((box) => html`
 				<${Box} key=${box.id} box=${box} me=${me} reload=${reload} />`)}</ul>
