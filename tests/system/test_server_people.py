@@ -990,6 +990,14 @@ class Hearing(Lessons):
 		self.assertEqual(answer.headers["Content-Type"], "audio/ogg; codecs=opus")
 		self.assertEqual(answer.headers["Cache-Control"], "private, no-store")
 
+	def test_what_is_in_memory_goes_to_no_core_dump(self):
+		process = f"/proc/{self.server.process.pid}"
+		with open(f"{process}/limits", encoding="ascii") as file:
+			limit = next(line for line in file if line.startswith("Max core file size"))
+		self.assertEqual(limit.split()[4:6], ["0", "0"])
+		with open(f"{process}/coredump_filter", encoding="ascii") as file:
+			self.assertEqual(int(file.read(), 16), 0)
+
 	def test_a_part_of_it_can_be_had(self):
 		whole = self.sounds[0]
 		for asked, begin, end in (("0-0", 0, 1), ("10-19", 10, 20), (f"{len(whole) - 5}-",
