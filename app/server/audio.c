@@ -2,7 +2,6 @@
 #include "app/server/blobs.h"
 #include "app/server/observations.h"
 #include "app/server/people.h"
-#include "app/server/retention.h"
 #include "app/server/wav.h"
 
 #include <errno.h>
@@ -143,7 +142,7 @@ static int withdraw(struct request *request, struct error *error)
 		return gone(request, &sound);
 	}
 	if (r == 0) {
-		r = retention_drop(server, error);
+		r = store_sound_drop(server->store, server->blobs, sound.sha256, error);
 	}
 	return r < 0 ? r : answer_empty(request, 204);
 }

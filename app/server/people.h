@@ -36,8 +36,8 @@ int people_first_link(struct server *server, char ret_link[static PEOPLE_LINK_CH
 	struct error *error) MUST_CHECK;
 
 /*
- * What time brings: ends old sessions and invitations, and lets go of sound that
- * the site's rule keeps no longer. Call once an hour or so; blocks. 0 or -errno.
+ * What time brings: ends old sessions and invitations, and withdraws sound that the
+ * site's rule keeps no longer. Call once an hour or so; blocks. 0 or -errno.
  */
 int people_sweep(struct server *server, struct error *error) MUST_CHECK;
 

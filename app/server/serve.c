@@ -9,6 +9,7 @@
 #include "app/server/people.h"
 #include "app/server/sessions.h"
 #include "app/server/store.h"
+#include "app/server/store_observations.h"
 #include "app/server/tls.h"
 #include "app/server/uploads.h"
 
@@ -43,6 +44,7 @@ struct serve {
 	sd_event *event;
 	sd_event_source *timer, *signals[2];
 	int64_t ticks;
+	bool expiring, dropping; /* of old uploads, of sound: there is more to do */
 	int64_t alive_ns, alive_due_ns; /* how often the watchdog is fed; 0: never */
 	char host[HOST_CHARS], url[URL_CHARS];
 	char key[FILE_PATH_CHARS], cert[FILE_PATH_CHARS];
@@ -90,15 +92,32 @@ static void log_trouble(const char *doing, const struct error *error)
 
 /* --- what time brings --- */
 
+/* A few a tick, and on at the next one: the loop that does it feeds the watchdog. */
 static void sweep(struct serve *serve)
 {
+	struct server *server = &serve->server;
 	struct error error = {""};
+	int r;
 
-	if (serve->ticks % UPLOADS_EVERY_S == 0 && uploads_expire(&serve->server, &error) < 0) {
-		log_trouble("ending old uploads", &error);
+	if (serve->ticks % PEOPLE_EVERY_S == 0) {
+		serve->dropping = true;
+		if (people_sweep(server, &error) < 0) {
+			log_trouble("letting go of what is over", &error);
+		}
 	}
-	if (serve->ticks % PEOPLE_EVERY_S == 0 && people_sweep(&serve->server, &error) < 0) {
-		log_trouble("letting go of what is over", &error);
+	if (serve->ticks % UPLOADS_EVERY_S == 0 || serve->expiring) {
+		r = uploads_expire(server, &error);
+		serve->expiring = r > 0;
+		if (r < 0) {
+			log_trouble("ending old uploads", &error);
+		}
+	}
+	if (serve->dropping) {
+		r = store_sounds_drop(server->store, server->blobs, &error);
+		serve->dropping = r > 0;
+		if (r < 0) {
+			log_trouble("letting go of sound", &error);
+		}
 	}
 }
 

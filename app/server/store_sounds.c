@@ -114,11 +114,21 @@ int store_sounds_expire(struct store *store, int64_t before_ns, int64_t now_ns, 
 
 struct dropping {
 	struct blobs *blobs;
+	const char *sha256;
 	char unwanted[DROPS_A_CALL][65];
 	size_t n;
 };
 
-/* Within one transaction, so that nothing can be kept anew in between. */
+/* The file goes within the transaction: nothing can be kept anew in between. */
+static int drop_one(
+	struct store_db *db, struct blobs *blobs, const char *sha256, struct error *error)
+{
+	int r = blobs_remove(blobs, sha256, error);
+
+	return r < 0 ? r
+		     : sql_do(db, NULL, error, "DELETE FROM blob WHERE sha256 = $1", "t", sha256);
+}
+
 static int drop(struct store_db *db, void *arg, struct error *error)
 {
 	struct dropping *dropping = arg;
@@ -137,22 +147,45 @@ static int drop(struct store_db *db, void *arg, struct error *error)
 	}
 	sql_done(stmt);
 	for (size_t i = 0; r >= 0 && i < dropping->n; i++) {
-		r = blobs_remove(dropping->blobs, dropping->unwanted[i], error);
-		if (r == 0) {
-			r = sql_do(db, NULL, error, "DELETE FROM blob WHERE sha256 = $1", "t",
-				dropping->unwanted[i]);
-		}
+		r = drop_one(db, dropping->blobs, dropping->unwanted[i], error);
 	}
 	return r < 0 ? r : 0;
 }
 
-int store_sounds_drop(struct store *store, struct blobs *blobs, size_t *ret_n, struct error *error)
+int store_sounds_drop(struct store *store, struct blobs *blobs, struct error *error)
 {
 	struct dropping dropping = {.blobs = blobs};
 	int r = store_write(store, drop, &dropping, error);
 
+	return r < 0 ? r : dropping.n == DROPS_A_CALL;
+}
+
+static int wanted(struct store_db *db, const char *sha256, struct error *error)
+{
+	sqlite3_stmt *stmt;
+	int64_t n;
+	int r;
+
+	r = sql_begin(db, &stmt, error,
+		"SELECT count(*) FROM snippet WHERE sha256 = $1 AND withdrawn_ns = 0", "t", sha256);
 	if (r == 0) {
-		*ret_n = dropping.n;
+		r = sql_count(db, stmt, &n, error);
 	}
-	return r;
+	return r < 0 ? r : n > 0;
+}
+
+static int drop_unwanted(struct store_db *db, void *arg, struct error *error)
+{
+	struct dropping *dropping = arg;
+	int r = wanted(db, dropping->sha256, error);
+
+	return r != 0 ? (r < 0 ? r : 0) : drop_one(db, dropping->blobs, dropping->sha256, error);
+}
+
+int store_sound_drop(
+	struct store *store, struct blobs *blobs, const char *sha256, struct error *error)
+{
+	struct dropping dropping = {.blobs = blobs, .sha256 = sha256};
+
+	return store_write(store, drop_unwanted, &dropping, error);
 }

@@ -10,7 +10,10 @@
 int uploads_new(struct uploads **ret_uploads) MUST_CHECK;
 void uploads_free(struct uploads *uploads);
 
-/* Ends uploads whose time is over. Any thread; blocks on the disk. 0 or -errno. */
+/*
+ * Ends uploads whose time is over, a few a call: 1 when there may be more, 0 or -errno.
+ * Any thread; blocks on the disk.
+ */
 int uploads_expire(struct server *server, struct error *error) MUST_CHECK;
 
 /* Removes files that nobody knows; before the first request. 0 or -errno. */

@@ -1105,6 +1105,24 @@ class Retention(Lessons):
 		self.assertEqual(len(timeline["events"]), 2)
 
 
+	def test_what_is_much_goes_step_by_step_until_all_is_gone(self):
+		sounds = [f"sound {i}".encode() for i in range(40)] # more than go at once
+		_, seqs = self.box_side.add_lesson(SCHEME, 4000 * NS, (),
+			[(i * NS, (i + 1) * NS, data) for i, data in enumerate(sounds)], 90 * NS)
+		self.box_side.bring()
+		for seq, data in zip(seqs, sounds):
+			self.assertIn(self.box_side.bring_sound(seq, data).status, (201, 204))
+		self.assertEqual(len(set(self.server.blobs()) & {hashlib.sha256(data).hexdigest()
+			for data in sounds}), 40)
+		self.administrator.put("/site", {"days_on_server": 30})
+		with self.server.stopped() as database:
+			database.execute("UPDATE blob SET kept_ns = kept_ns - ?", (31 * DAY_NS,))
+		deadline = time.monotonic() + 30
+		while self.server.blobs() and time.monotonic() < deadline:
+			time.sleep(0.05)
+		self.assertEqual(self.server.blobs(), [])
+
+
 class SameAsTheBox(ServerCase):
 	"""Two short lessons of a real recorder, brought to the server."""
 

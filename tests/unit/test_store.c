@@ -1,6 +1,8 @@
 #include "app/server/store.h"
+#include "app/server/blobs.h"
 #include "app/server/store_boxes.h"
 #include "app/server/store_entries.h"
+#include "app/server/store_observations.h"
 #include "app/server/store_people.h"
 #include "app/server/store_sql.h"
 #include "app/server/store_uploads.h"
@@ -431,6 +433,37 @@ static void a_new_upload_ends_the_snippets_earlier_one(void **state)
 	assert_int_equal(store_upload_known(f->store, "v", &f->error), 0);
 }
 
+static void make_file(struct fixture *f, const char *sha256)
+{
+	char path[192];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/blobs/%.2s/%s", f->dir, sha256, sha256);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void a_sound_is_dropped_when_nobody_wants_it_and_no_other_with_it(void **state)
+{
+	struct fixture *f = *state;
+	struct entry_batch batch;
+	struct blobs *blobs;
+
+	assert_int_equal(blobs_open(f->dir, &blobs, &f->error), 0);
+	make_box(f, "a", "coach");
+	add_entries(f, "a", 1, 1, SHA, &batch);
+	make_file(f, SHA);
+	make_file(f, OTHER_SHA); /* no snippet names it */
+	assert_int_equal(store_sound_drop(f->store, blobs, SHA, &f->error), 0);
+	assert_true(blobs_has(blobs, SHA));
+	assert_int_equal(store_sound_withdraw(f->store, JOURNAL, 1, "teacher", 9, &f->error), 0);
+	assert_int_equal(store_sound_drop(f->store, blobs, SHA, &f->error), 0);
+	assert_false(blobs_has(blobs, SHA));
+	assert_true(blobs_has(blobs, OTHER_SHA));
+	blobs_close(blobs);
+}
+
 /* Somebody with an invitation of that code. */
 static struct person make_person(
 	struct fixture *f, const char *name, unsigned int roles, const char *code)
@@ -509,6 +542,7 @@ int main(void)
 		TEST(a_journal_moves_only_when_its_box_lets_go),
 		TEST(sound_is_missing_until_it_is_there_and_noted),
 		TEST(a_new_upload_ends_the_snippets_earlier_one),
+		TEST(a_sound_is_dropped_when_nobody_wants_it_and_no_other_with_it),
 		TEST(an_invitation_gives_the_roles_of_now),
 		TEST(a_session_needs_the_password_of_now),
 	};
