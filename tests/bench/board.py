@@ -67,7 +67,7 @@ class Guest:
 
 	def memory_mib(self):
 		pid = self.vm.run("systemctl show -P MainPID chalkboxd").out.strip()
-		sizes = dict(re.findall(r"^(\w+): +(\d+) kB", self.text(f"/proc/{pid}/status") +
+		sizes = dict(re.findall(r"^(\w+):\s+(\d+) kB", self.text(f"/proc/{pid}/status") +
 			self.text(f"/proc/{pid}/smaps_rollup"), re.M))
 		peak = int(self.text("/sys/fs/cgroup/system.slice/chalkboxd.service/memory.peak"))
 		return int(sizes["VmRSS"]) / 1024, int(sizes["Pss"]) / 1024, peak / 1024 / 1024
