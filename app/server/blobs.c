@@ -1,11 +1,14 @@
 /*
  * A sound becomes kept in this order: it is hashed, the file is renamed to its
  * hash, file and folder are synced; then the store's row makes it known. A name
- * that is on the disk before its bytes are does no harm: without a row it is
- * nothing, the sweep at the next start removes it, and the box sends it again. Only
+ * that is on the disk before its bytes are does no harm: without a row it is shown to
+ * nobody, is hashed once more before it gets one, and the box sends it again. Only
  * where the name is taken already, perhaps by a sound that is known, the bytes are
  * synced before they replace it. Together the two syncs cost a journalling file
  * system one commit.
+ *
+ * Files without a row are not removed at once: after a start on an older copy of the
+ * database they may be all there is of what boxes were told is kept.
  */
 #include "app/server/blobs.h"
 
@@ -21,11 +24,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define FOLDERS 256
 #define HASH_CHARS 64
 #define READ_BYTES (64 << 10)
+#define LOST_S (30 * 24 * 3600)
 
 struct blobs {
 	int uploads;
@@ -271,6 +276,36 @@ int blobs_keep(struct blobs *blobs, const char *id, int fd, const char *sha256, 
 	return r < 0 ? fail(error, r, id) : 0;
 }
 
+int blobs_verify(struct blobs *blobs, const char *sha256, int64_t bytes, struct error *error)
+{
+	char is[HASH_CHARS + 1];
+	off_t size;
+	int fd, r;
+
+	r = blobs_read(blobs, sha256, &fd, &size, error);
+	if (r < 0) {
+		return r == -ENOENT ? 0 : r;
+	}
+	r = size == bytes ? hash(fd, is) : 1;
+	if (r == 0 && strcmp(is, sha256) == 0) {
+		r = fsync(fd) < 0 ? -errno : file_sync_dir(folder(blobs, sha256));
+		r = r < 0 ? fail(error, r, sha256) : 1;
+	} else {
+		r = r < 0 ? fail(error, r, sha256) : 0;
+	}
+	(void)close(fd);
+	return r;
+}
+
+/* Whether a file that no row names is as old as that. */
+static bool lost_long(int at, const char *name)
+{
+	struct stat stat;
+
+	return fstatat(at, name, &stat, AT_SYMLINK_NOFOLLOW) == 0 &&
+		time(NULL) - stat.st_mtime > LOST_S;
+}
+
 static int sweep(
 	int at, bool uploads, int (*known)(void *data, bool upload, const char *name), void *data)
 {
@@ -290,6 +325,9 @@ static int sweep(
 			continue;
 		}
 		r = known(data, uploads, entry->d_name);
+		if (r == BLOBS_LOST && lost_long(at, entry->d_name)) {
+			r = 0;
+		}
 		if (r == 0 && unlinkat(at, entry->d_name, 0) < 0) {
 			r = -errno;
 		}

@@ -1,7 +1,8 @@
 /*
  * Sound on the disk: whole and verified in blobs/ab/ under its SHA-256, or on its
  * way in uploads/ under the upload's id. Which of them there are, the store knows;
- * a file that no row names is nothing. Any thread; everything blocks on the disk.
+ * a file that no row names is shown to nobody. Any thread; everything blocks on the
+ * disk.
  */
 #ifndef SERVER_BLOBS_H
 #define SERVER_BLOBS_H
@@ -32,7 +33,8 @@ int blobs_remove(struct blobs *blobs, const char *sha256, struct error *error) M
 /* --- on its way; for uploads.c --- */
 
 /* Makes an empty file for the upload. 0, or -errno. */
-int blobs_part_new(struct blobs *blobs, const char *id, int *ret_fd, struct error *error) MUST_CHECK;
+int blobs_part_new(
+	struct blobs *blobs, const char *id, int *ret_fd, struct error *error) MUST_CHECK;
 
 /* Opens it for writing. 0, -ENOENT or another -errno. */
 int blobs_part_open(struct blobs *blobs, const char *id, int *ret_fd, off_t *ret_bytes,
@@ -54,7 +56,17 @@ int blobs_keep(struct blobs *blobs, const char *id, int fd, const char *sha256,
 bool blobs_has(struct blobs *blobs, const char *sha256);
 
 /*
- * Removes the files that @known says no to (1: known, 0: not, or -errno, which ends
+ * Whether a file that no row names is that sound, of so many bytes, and on the disk to
+ * stay: 1, 0 or -errno.
+ */
+int blobs_verify(
+	struct blobs *blobs, const char *sha256, int64_t bytes, struct error *error) MUST_CHECK;
+
+#define BLOBS_LOST 2
+
+/*
+ * Removes the files that @known says no to (1: known, 0: not, BLOBS_LOST: not, but
+ * wanted perhaps, so that it stays for 30 days after it came, or -errno, which ends
  * it); before anybody else works here. 0 or -errno.
  */
 int blobs_sweep(struct blobs *blobs, int (*known)(void *data, bool upload, const char *name),

@@ -7,6 +7,7 @@
 #include "app/server/store_entries.h"
 #include "app/server/store_site.h"
 #include "app/server/token.h"
+#include "app/server/uploads.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -135,6 +136,23 @@ static json_t *seqs_json(const int64_t *seqs, size_t n)
 	return list;
 }
 
+/* Strikes those out whose files are here after all. 0 or -errno. */
+static int adopt(
+	struct request *request, const char *journal, int64_t *seqs, size_t *n, struct error *error)
+{
+	size_t i, left = 0;
+	int r = 0;
+
+	for (i = 0; i < *n && r >= 0; i++) {
+		r = uploads_adopt(request, journal, seqs[i], error);
+		if (r == 0) {
+			seqs[left++] = seqs[i];
+		}
+	}
+	*n = left;
+	return r < 0 ? r : 0;
+}
+
 /* What the server has of the journal; unknown ones become known. */
 static int look(struct request *request, const char *journal, int64_t *ret_kept,
 	json_t **ret_snippets, struct error *error)
@@ -146,7 +164,11 @@ static int look(struct request *request, const char *journal, int64_t *ret_kept,
 
 	r = store_journal_claim(store, journal, request->box, ret_kept, error);
 	if (r == 0) {
-		r = store_snippets_missing(store, journal, missing, MISSING_MOST, &n_missing, error);
+		r = store_snippets_missing(
+			store, journal, missing, MISSING_MOST, &n_missing, error);
+	}
+	if (r == 0) {
+		r = adopt(request, journal, missing, &n_missing, error);
 	}
 	if (r == 0) {
 		r = store_snippets_withdrawn(

@@ -276,6 +276,14 @@ static int blob_known(struct store_db *db, void *arg, struct error *error)
 	return known(db, "SELECT 1 FROM blob WHERE sha256 = $1", arg, error);
 }
 
+static int blob_withdrawn(struct store_db *db, void *arg, struct error *error)
+{
+	return known(db,
+		"SELECT 1 FROM snippet WHERE sha256 = $1 GROUP BY sha256 "
+		"HAVING min(withdrawn_ns) > 0",
+		arg, error);
+}
+
 int store_upload_known(struct store *store, const char *id, struct error *error)
 {
 	return store_read(store, upload_known, (void *)(uintptr_t)id, error);
@@ -284,4 +292,9 @@ int store_upload_known(struct store *store, const char *id, struct error *error)
 int store_blob_known(struct store *store, const char *sha256, struct error *error)
 {
 	return store_read(store, blob_known, (void *)(uintptr_t)sha256, error);
+}
+
+int store_blob_withdrawn(struct store *store, const char *sha256, struct error *error)
+{
+	return store_read(store, blob_withdrawn, (void *)(uintptr_t)sha256, error);
 }

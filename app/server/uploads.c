@@ -8,6 +8,7 @@
 
 #include "app/base/clock.h"
 #include "app/server/blobs.h"
+#include "app/server/store_observations.h"
 #include "app/server/streams.h"
 
 #include <errno.h>
@@ -540,8 +541,44 @@ static int known(void *data, bool upload, const char *name)
 {
 	struct server *server = data;
 
-	return upload ? store_upload_known(server->store, name, NULL)
-		      : store_blob_known(server->store, name, NULL);
+	int r;
+
+	if (upload) {
+		return store_upload_known(server->store, name, NULL);
+	}
+	r = store_blob_known(server->store, name, NULL);
+	if (r == 0) {
+		r = store_blob_withdrawn(server->store, name, NULL);
+		r = r < 0 ? r : r == 1 ? 0 : BLOBS_LOST;
+	}
+	return r;
+}
+
+int uploads_adopt(struct request *request, const char *journal, int64_t seq, struct error *error)
+{
+	struct server *server = request->server;
+	struct upload_row row = {.expires_ns = server_now_ns() + server->upload_ns};
+	char ended[ID_CHARS];
+	struct sound sound;
+	int r;
+
+	r = store_sound_get(server->store, journal, seq, &sound, error);
+	if (r != 0 || !blobs_has(server->blobs, sound.sha256)) {
+		return r < 0 ? r : 0;
+	}
+	r = blobs_verify(server->blobs, sound.sha256, sound.bytes, error);
+	if (r != 1) {
+		return r;
+	}
+	id_new(row.id);
+	memcpy(row.box, request->box, sizeof(row.box));
+	(void)snprintf(row.of.journal, sizeof(row.of.journal), "%s", journal);
+	row.of.seq = seq;
+	memcpy(row.of.sha256, sound.sha256, sizeof(row.of.sha256));
+	row.bytes = sound.bytes;
+	r = store_upload_done(
+		server->store, &row, server_now_ns(), there, server->blobs, ended, error);
+	return r < 0 ? r : r == 0 || r == STORE_E_KEPT;
 }
 
 int uploads_sweep(struct server *server, struct error *error)

@@ -16,6 +16,14 @@ void uploads_free(struct uploads *uploads);
  */
 int uploads_expire(struct server *server, struct error *error) MUST_CHECK;
 
+/*
+ * The sound of a snippet that is missing: if its file is here, as when the database is
+ * an older one than the files, it is kept from now on as if the box had brought it. 1
+ * then, 0 or -errno. Blocks.
+ */
+int uploads_adopt(
+	struct request *request, const char *journal, int64_t seq, struct error *error) MUST_CHECK;
+
 /* Removes files that nobody knows; before the first request. 0 or -errno. */
 int uploads_sweep(struct server *server, struct error *error) MUST_CHECK;
 

@@ -10,6 +10,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import ssl
@@ -460,6 +461,11 @@ class Uploads(BoxCase):
 	def kept(self, data):
 		return sha256(data) in self.server.blobs()
 
+	def known(self, data):
+		with self.server.database() as database:
+			return database.execute("SELECT count(*) FROM blob WHERE sha256 = ?",
+				(sha256(data),)).fetchone()[0] == 1
+
 	# --- every request ---
 
 	def test_options_say_what_is_spoken(self):
@@ -777,8 +783,43 @@ class Uploads(BoxCase):
 				made.write(b"x")
 		with self.server.stopped():
 			pass
-		self.assertEqual([os.path.exists(path) for path in strange], [False, False])
+		self.assertEqual([os.path.exists(path) for path in strange], [False, True])
+		month = time.time() - 31 * 24 * 3600
+		os.utime(strange[1], (month, month))
+		with self.server.stopped():
+			pass
+		self.assertFalse(os.path.exists(strange[1]))
 		self.assertEqual(self.offset(box, place), 500)
+
+	def test_a_start_on_an_older_database_loses_no_sound(self):
+		early, late, torn, withdrawn = (sound(900, seed) for seed in (40, 41, 42, 43))
+		box, (seq, gone) = self.box_with(early, withdrawn)
+		database = os.path.join(self.server.data, "server.db")
+		with self.server.stopped():
+			shutil.copy(database, database + ".old")
+		_, more = box.add_lesson(SCHEME, 100 * 10**9, sounds=[(i * 10**9, (i + 1) * 10**9, data)
+			for i, data in enumerate((late, torn))], end_ns=60 * 10**9)
+		box.bring()
+		for number, data in zip((seq, gone, *more), (early, withdrawn, late, torn)):
+			self.assertEqual(box.bring_sound(number, data).status, 201)
+		self.server.stop()
+		os.replace(database + ".old", database)
+		with self.server.database() as older: # withdrawn before it came, and the copy knows
+			older.execute("UPDATE snippet SET withdrawn_ns = 1 WHERE sha256 = ?", (sha256(withdrawn),))
+		path = os.path.join(self.server.data, "blobs", sha256(torn)[:2], sha256(torn))
+		with open(path, "r+b") as file: # as by a power cut
+			file.write(b"\0" * 10)
+		self.server.start()
+		self.assertNotIn(sha256(withdrawn), self.server.blobs())
+		self.assertEqual(self.look(box)["snippets"]["missing"], [])
+		self.assertTrue(self.known(early))
+		self.assertFalse(self.known(late))
+		box.bring()
+		self.assertEqual(self.look(box)["snippets"]["missing"], more[1:])
+		self.assertTrue(self.known(late))
+		self.assertEqual(box.bring_sound(more[0], late).headers["Chalkbox-Kept"], sha256(late))
+		self.assertEqual(box.bring_sound(more[1], torn).status, 201)
+		self.assertTrue(self.known(torn))
 
 
 class Expiry(BoxCase):

@@ -1,5 +1,5 @@
-#include "app/server/store.h"
 #include "app/server/blobs.h"
+#include "app/server/store.h"
 #include "app/server/store_boxes.h"
 #include "app/server/store_entries.h"
 #include "app/server/store_observations.h"
