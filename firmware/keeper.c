@@ -29,6 +29,9 @@ struct keeper {
 	int64_t next_ns, synced_ns;
 	/* where the last full window ended: the next begins at that very frame */
 	int64_t seam_ns, seam_frame;
+	/* the card that was lost last, and the frame up to which its sound was kept */
+	uint32_t gone_generation;
+	int64_t gone_frame;
 	int16_t frames[FRAMES_A_STEP];
 };
 
@@ -120,18 +123,30 @@ int64_t keeper_deadline(const struct keeper *keeper)
 	return keeper->windows.n ? keeper->next_ns : INT64_MAX;
 }
 
+/* Whether the ring has the last of a card that is gone: nothing more will come. */
+static bool is_gone(const struct keeper *keeper)
+{
+	return listener_rate_hz(keeper->listener) == 0 &&
+		ring_span(keeper->ring).generation == keeper->gone_generation;
+}
+
 /* Begins the snippet of a window, if there is sound for it by now. */
 static int begin(struct keeper *keeper, struct window *window, struct error *error)
 {
 	struct ring_span span = ring_span(keeper->ring);
 	int64_t first, from_ns, end;
-	int rate_hz = listener_rate_hz(keeper->listener);
+	bool gone = is_gone(keeper);
+	int rate_hz = gone ? listener_last_rate_hz(keeper->listener)
+			   : listener_rate_hz(keeper->listener);
 	if (rate_hz == 0 || !listener_frame(keeper->listener, window->from_ns, &first) ||
 		!listener_frame(keeper->listener, window->to_ns, &end)) {
 		return 0;
 	}
 	if (keeper->seam_ns == window->from_ns) {
 		first = keeper->seam_frame;
+	}
+	if (gone && first < keeper->gone_frame) {
+		first = keeper->gone_frame; /* what is finished is not begun again */
 	}
 	first = first < span.tail ? span.tail : first;
 	if (first >= span.head || first >= end || !listener_time(keeper->listener, first, &from_ns)) {
@@ -229,6 +244,14 @@ static int finish(struct keeper *keeper, size_t i, int64_t now_ns, bool complete
 	return 0;
 }
 
+/* Whether all of window @i is in its snippet. */
+static bool is_whole(const struct keeper *keeper, size_t i)
+{
+	const struct window *window = &keeper->windows.list[i];
+	const struct writing *writing = window->snippet;
+	return writing && writing->done_ns == window->to_ns;
+}
+
 /* The disk refused: the files stay for repair, and nothing more is wanted. */
 static int give_up(struct keeper *keeper, int code)
 {
@@ -290,6 +313,10 @@ int keeper_advance(struct keeper *keeper, int64_t now_ns, struct recorder *recor
 	if (keeper->windows.n == 0) {
 		return 0;
 	}
+	if (is_gone(keeper)) { /* the next card wipes the ring: what it has is kept now */
+		keeper->next_ns = now_ns + KEEPER_TICK_NS;
+		return keeper_cut(keeper, now_ns, recorder, error);
+	}
 	int r = go_on(keeper, STEPS_A_TURN, now_ns, recorder, error);
 	r = r < 0 ? r : sync_all(keeper, now_ns, error);
 	bool behind = false;
@@ -311,11 +338,19 @@ int keeper_cut(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 	struct error *error)
 {
 	struct windows before = keeper->windows;
+	uint32_t generation = ring_span(keeper->ring).generation;
+	if (generation != keeper->gone_generation) {
+		keeper->gone_generation = generation;
+		keeper->gone_frame = 0;
+	}
 	int r = go_on(keeper, INT_MAX, now_ns, recorder, error);
 	explicit_bzero(keeper->frames, sizeof(keeper->frames));
 	while (r == 0 && keeper->windows.n) {
-		r = finish(keeper, 0, now_ns, keeper->windows.list[0].to_ns <= now_ns, recorder,
-			error);
+		const struct writing *writing = keeper->windows.list[0].snippet;
+		if (writing && writing->cursor > keeper->gone_frame) {
+			keeper->gone_frame = writing->cursor;
+		}
+		r = finish(keeper, 0, now_ns, is_whole(keeper, 0), recorder, error);
 	}
 	if (r < 0) {
 		return give_up(keeper, r);
@@ -339,10 +374,11 @@ int keeper_end(struct keeper *keeper, int64_t end_ns, int64_t now_ns, struct rec
 			window->to_ns = end_ns;
 		}
 	}
+	bool gone = is_gone(keeper);
 	int r = go_on(keeper, INT_MAX, now_ns, recorder, error);
 	explicit_bzero(keeper->frames, sizeof(keeper->frames));
 	while (r == 0 && keeper->windows.n) {
-		r = finish(keeper, 0, now_ns, true, recorder, error);
+		r = finish(keeper, 0, now_ns, !gone || is_whole(keeper, 0), recorder, error);
 	}
 	return r < 0 ? give_up(keeper, r) : 0;
 }

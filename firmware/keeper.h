@@ -51,8 +51,9 @@ int64_t keeper_deadline(const struct keeper *keeper);
 
 /*
  * The sound stops here (card lost, muted): snippets are finished with what there
- * is. What is still wanted after now stays wanted, should the sound come back.
- * As keeper_advance().
+ * is. What is still wanted after now stays wanted, should the sound come back; what
+ * is wanted later of the sound before now is kept at once, as long as it is in the
+ * ring. As keeper_advance().
  */
 int keeper_cut(struct keeper *keeper, int64_t now_ns, struct recorder *recorder,
 	struct error *error) MUST_CHECK;

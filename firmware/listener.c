@@ -448,6 +448,14 @@ int listener_rate_hz(struct listener *listener)
 	return rate_hz;
 }
 
+int listener_last_rate_hz(struct listener *listener)
+{
+	pthread_mutex_lock(&listener->lock);
+	int rate_hz = listener->rate_hz;
+	pthread_mutex_unlock(&listener->lock);
+	return rate_hz;
+}
+
 uint64_t listener_heartbeat(const struct listener *listener)
 {
 	return atomic_load(&listener->heartbeat);

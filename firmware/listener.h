@@ -60,6 +60,9 @@ bool listener_time(struct listener *listener, int64_t frame, int64_t *ret_t_ns);
 /* The live card's rate; 0 without one. */
 int listener_rate_hz(struct listener *listener);
 
+/* The rate of the card that listener_frame() reckons by; 0 before any. */
+int listener_last_rate_hz(struct listener *listener);
+
 /* A number that grows while the thread turns, with or without a card. */
 uint64_t listener_heartbeat(const struct listener *listener);
 

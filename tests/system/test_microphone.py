@@ -90,6 +90,42 @@ class Microphone(Listening):
 				f"sound from {snippet.begin:.3f} to {snippet.end:.3f} s, without a card")
 		box.check("--decode")
 
+	def test_a_press_after_the_card_was_pulled_out_has_the_sound_before(self):
+		box = self.box(wav=LESSON_WAV, speed=SPEED, faults="unplug@20:6")
+		box.wait_mic("live")
+		box.press("5", 5)
+		for at in (22, 23.5):
+			box.press("1", at)
+		box.wait_mic("live", 22)
+		box.wait_sent()
+		box.sleep_until(65)
+		box.stop()
+		self.presses_all_kept(box, [22, 23.5])
+		self.heard_right(box, [13, 18])
+		lost = next(e for e in box.entries("mic") if MIC_STATES[e["value"]] == "lost")
+		first, second = box.snippets()
+		self.assertAlmostEqual(first.begin, 12, delta=0.01)
+		self.assertAlmostEqual(first.end, lost["at"], delta=0.01)
+		self.assertFalse(first.complete)
+		self.assertGreater(second.begin, 25.9) # after the card came back
+		self.assertTrue(second.complete)
+		box.check("--decode")
+
+	def test_a_press_that_is_taken_after_the_loss_has_the_sound_before(self):
+		box = self.box(wav=LESSON_WAV, speed=SPEED, faults="unplug@20:10000")
+		box.wait_mic("lost")
+		box.sleep_until(23)
+		for line, at in (("5", 5), ("1", 15), ("1", 22)):
+			box.send(f"edge {line} 1 {box.ns(at)}")
+			box.send(f"edge {line} 0 {box.ns(at + 0.1)}")
+		box.wait_for(lambda: len(box.entries("release")) >= 2, "the releases")
+		box.press("5", box.now() + 1, hold=3)
+		box.wait_entry("observation_end")
+		box.stop()
+		self.heard_right(box, [6, 18])
+		snippet, = box.snippets()
+		self.assertFalse(snippet.complete)
+
 	def test_a_card_that_runs_and_gives_nothing_is_found_out(self):
 		ats = [10, 21, 31, 50]
 		box = self.box(wav=LESSON_WAV, speed=SPEED, faults="dead@20:12")
