@@ -69,6 +69,13 @@ int recorderlink_next(struct recorderlink *link, int64_t deadline_ns,
 	return 0;
 }
 
+/* Whether it came unasked: a press, or that an earlier trial ended by itself. */
+static bool is_told(const char *text)
+{
+	return strncmp(text, "press ", 6) == 0 || strncmp(text, "release ", 8) == 0 ||
+		strcmp(text, "over") == 0;
+}
+
 int recorderlink_ask(struct recorderlink *link, const char *question,
 	char ret_answer[static RECORDER_MESSAGE_BYTES])
 {
@@ -78,11 +85,8 @@ int recorderlink_ask(struct recorderlink *link, const char *question,
 	if (send(link->fd, question, strlen(question), MSG_NOSIGNAL) < 0) {
 		return -errno;
 	}
-	do { /* what it tells of presses meanwhile is passed over */
+	do {
 		r = recorderlink_next(link, deadline_ns, ret_answer);
-	} while (r == -EINTR ||
-		(r == 0 &&
-			(strncmp(ret_answer, "press ", 6) == 0 ||
-				strncmp(ret_answer, "release ", 8) == 0)));
+	} while (r == -EINTR || (r == 0 && is_told(ret_answer)));
 	return r;
 }

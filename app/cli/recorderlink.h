@@ -26,7 +26,10 @@ void recorderlink_close(struct recorderlink *link);
 int recorderlink_next(struct recorderlink *link, int64_t deadline_ns,
 	char ret_text[static RECORDER_MESSAGE_BYTES]) MUST_CHECK;
 
-/* Asks, and waits for the answer for 5 s at most. Errors as recorderlink_next(). */
+/*
+ * Asks, and waits for the answer for 5 s at most; what it tells of a trial meanwhile
+ * is passed over. Errors as recorderlink_next().
+ */
 int recorderlink_ask(struct recorderlink *link, const char *question,
 	char ret_answer[static RECORDER_MESSAGE_BYTES]) MUST_CHECK;
 

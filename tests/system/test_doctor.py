@@ -466,6 +466,11 @@ class Tried(Doctor):
 			self.assertIn((name,), alone, box.lamps)
 		box.wait_lamp("red", 1)
 
+	def test_a_person_may_look_at_a_lamp_for_longer_than_a_trial_lasts(self):
+		box = self.well(speed=40) # each lamp's second is more than half a minute
+		said = self.doctor(box, "--lamps")
+		self.assertEqual(said.of("lamps")[0]["values"], {"lit": 5}, said.of("lamps"))
+
 	def test_a_forgotten_trial_ends_by_itself(self):
 		box = self.well(speed=20)
 		link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
