@@ -538,6 +538,15 @@ class Pairing(Sync):
 		self.assertFalse(os.path.exists(path))
 		self.assert_whole(station)
 
+	def test_a_dry_run_leaves_a_boot_file_alone(self):
+		station = self.station(pair=False, config="boot_file = ./pair.txt").grow(1)
+		path = os.path.join(station.folder, "pair.txt")
+		with open(path, "w", encoding="utf-8") as file:
+			file.write(f"url={self.site.server.url}\ncode={self.site.code()}\n")
+		self.assertIn("belongs to no server", station.sync("--dry-run", expect=UNPAIRED).stderr)
+		self.assertTrue(os.path.exists(path))
+		station.sync(expect=FINE) # the code is not spent
+
 	def test_a_boot_file_is_tried_again_while_the_server_is_away_and_not_once_refused(self):
 		station = self.station(pair=False, config="boot_file = ./pair.txt").grow(1)
 		path = os.path.join(station.folder, "pair.txt")
