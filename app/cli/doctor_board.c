@@ -112,7 +112,9 @@ void doctor_card(struct doctor *doctor)
 	int r = card_time(doctor->config.state, WRITES, WRITES_NS, &speed);
 
 	if (r == -EACCES || r == -EPERM) {
-		doctor_say_hidden(doctor, "how quick the card is");
+		finding = doctor_say(
+			doctor, FINDING_UNKNOWN, "This user may not try how quick the card is.");
+		finding_fix(finding, "Run it with sudo.");
 		return;
 	}
 	if (r < 0) {

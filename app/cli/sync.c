@@ -21,7 +21,7 @@ const struct command command_sync = {
 	.arguments = "[--now] [--dry-run] | --status",
 	.summary = "brings what was recorded to the server",
 	.help = "  --now              even during a lesson, and on any network\n"
-		"  --dry-run          say what would go; change nothing\n"
+		"  --dry-run          say what would go; send nothing, change nothing here\n"
 		"  --status           say to whom the box belongs and how the last run went\n"
 		"\n"
 		"Exits with 0 when all is on the server, 75 to try again later; chalkbox-sync(8)\n"

@@ -77,7 +77,7 @@ static const char usage[] =
 	"\n"
 	"  -c, --config FILE      configuration (default " CONFIG_PATH ")\n"
 	"      --now              even during a lesson, and on any network\n"
-	"      --dry-run          say what would go; change nothing\n"
+	"      --dry-run          say what would go; send nothing, change nothing here\n"
 	"      --status           say to whom the box belongs and how the last run went\n"
 	"      --probe            look at pairing, network and server, change nothing; JSON\n"
 	"      --pair URL CODE    make it belong to a server, by a code of its page of boxes\n"

@@ -10,7 +10,7 @@
 
 struct sync_options {
 	bool now; /* during an observation, on any network */
-	bool dry_run; /* say what would go; change nothing, here or there */
+	bool dry_run; /* say what would go; send nothing, change nothing here */
 	int patience_s; /* what the run may wait in sum before trying again */
 	int stall_s; /* so long without a byte, and a connection is dead */
 };

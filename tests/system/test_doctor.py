@@ -246,6 +246,8 @@ class Box(Doctor):
 		for check in ("recorder", "record", "card", "pairing"):
 			self.assertEqual(said.state(check), UNKNOWN, said)
 			self.assertIn("sudo", said.of(check)[0]["fix"])
+		# only root may write there: membership is no way out
+		self.assertNotIn("group", said.of("card")[0]["fix"])
 
 
 class Disk(Doctor):
