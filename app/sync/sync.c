@@ -121,9 +121,8 @@ static int find_pairing(struct run *run, struct error *error)
 	struct error why;
 	int by_file, r;
 
-	by_file = run->options->dry_run
-		? -ENOENT
-		: sync_pair_by_file(run->config, run->progress, &why);
+	by_file = run->options->dry_run ? -ENOENT
+					: sync_pair_by_file(run->config, run->progress, &why);
 	if (by_file != 0 && by_file != -ENOENT) {
 		progress_say(run->progress, 4, "%s", why.text);
 	}
