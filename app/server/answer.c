@@ -177,18 +177,24 @@ int answer_file(struct request *request, int fd, off_t bytes, const char *type)
 
 int answer_bytes(struct request *request, void *bytes, size_t size, const char *type)
 {
+	return answer_owned(request, bytes, size, type, free, bytes);
+}
+
+int answer_owned(struct request *request, void *bytes, size_t size, const char *type,
+	void (*release)(void *owner), void *owner)
+{
 	struct MHD_Response *response;
 	int64_t from, n;
 	int status = part(request, (int64_t)size, &from, &n);
 
 	if (status == MHD_HTTP_RANGE_NOT_SATISFIABLE) {
-		free(bytes);
+		release(owner);
 		return answer_empty(request, status);
 	}
 	response = MHD_create_response_from_buffer_with_free_callback_cls(
-		(size_t)n, (char *)bytes + from, free, bytes);
+		(size_t)n, (char *)bytes + from, release, owner);
 	if (!response) {
-		free(bytes);
+		release(owner);
 	}
 	answer_header(request, "Content-Type", "%s", type);
 	return give(request, status, response);

@@ -66,22 +66,54 @@ static int sound_for(struct request *request, enum deed deed, struct observation
 	return 0;
 }
 
+/* A WAV on its way: a turn of its own, until its last byte is taken. */
+struct sending {
+	struct turns *turns;
+	unsigned char *wav;
+	size_t bytes;
+};
+
+static void sent(void *owner)
+{
+	struct sending *sending = owner;
+
+	turns_give(sending->turns);
+	free(sending->wav);
+	free(sending);
+}
+
+static int decode(struct people *people, int fd, off_t bytes, struct sending **ret_sending)
+{
+	struct sending *sending = calloc(1, sizeof(*sending));
+	int r = sending ? turns_take(&people->sending) : -ENOMEM;
+
+	if (r < 0) {
+		free(sending);
+		return r;
+	}
+	sending->turns = &people->sending;
+	r = turns_take(&people->decoding);
+	if (r == 0) {
+		r = wav_decode(fd, bytes, &sending->wav, &sending->bytes);
+		turns_give(&people->decoding);
+	}
+	if (r < 0) {
+		sent(sending);
+		return r;
+	}
+	*ret_sending = sending;
+	return 0;
+}
+
 static int answer_wav(struct request *request, int fd, off_t bytes)
 {
-	struct turns *turns = &request->server->people->decoding;
-	unsigned char *wav;
-	size_t n;
-	int r;
+	struct sending *sending;
+	int r = decode(request->server->people, fd, bytes, &sending);
 
-	r = turns_take(turns);
-	if (r == 0) {
-		r = wav_decode(fd, bytes, &wav, &n);
-		turns_give(turns);
-	}
 	(void)close(fd);
 	switch (r) {
 	case 0:
-		return answer_bytes(request, wav, n, WAV);
+		return answer_owned(request, sending->wav, sending->bytes, WAV, sent, sending);
 	case -EBUSY:
 		return people_busy(request);
 	case -EBADMSG:

@@ -15,6 +15,7 @@
 #define JSON_MOST 4096
 #define DECODING_MOST 2
 #define DECODING_WAIT_MOST 8
+#define SENDING_MOST 12 /* of 29 MB at most */
 
 int people_open(struct people **ret_people, struct error *error)
 {
@@ -25,6 +26,7 @@ int people_open(struct people **ret_people, struct error *error)
 		return error_set(error, -ENOMEM, "out of memory");
 	}
 	turns_init(&people->decoding, DECODING_MOST, DECODING_WAIT_MOST);
+	turns_init(&people->sending, SENDING_MOST, 0);
 	r = passwords_new(&people->passwords);
 	if (r == 0) {
 		r = backoff_new(&people->backoff);
@@ -48,6 +50,7 @@ void people_close(struct people *people)
 	timelines_free(people->timelines);
 	backoff_free(people->backoff);
 	passwords_free(people->passwords);
+	turns_fini(&people->sending);
 	turns_fini(&people->decoding);
 	free(people);
 }

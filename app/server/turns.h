@@ -18,6 +18,8 @@ void turns_fini(struct turns *turns);
 
 /* Waits for a turn. 0, or -EBUSY at once when too many wait. Any thread. */
 int turns_take(struct turns *turns) MUST_CHECK;
+
+/* Any thread, not only the one that took it. */
 void turns_give(struct turns *turns);
 
 #endif

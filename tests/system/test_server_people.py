@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import threading
@@ -1029,6 +1030,31 @@ class Hearing(Lessons):
 		part = self.teacher.get(self.path() + "?as=wav", headers={"Range": "bytes=0-1"})
 		self.assertEqual((part.status, part.body), (206, b"RI"))
 		self.refused(self.teacher.get(self.path() + "?as=mp3"), 400, "wrong-value")
+
+	def test_who_reads_slowly_does_not_fill_the_memory(self):
+		data = opus(100, 9) # 9.6 MB as WAV
+		lesson, (seq,) = self.box_side.add_lesson(SCHEME, 5000 * NS, (), [(0, 100 * NS, data)],
+			100 * NS)
+		self.box_side.bring()
+		self.assertEqual(self.box_side.bring_sound(seq, data).status, 201)
+		path = self.path(lesson, seq) + "?as=wav"
+		slow = []
+		for _ in range(12):
+			reader = socket.create_connection(("127.0.0.1", self.server.port))
+			self.addCleanup(reader.close)
+			reader.sendall(f"GET {API}{path} HTTP/1.1\r\nHost: {self.server.host}\r\n"
+				f"Cookie: __Host-chalkbox={self.coach.cookie}\r\n\r\n".encode())
+			self.assertEqual(reader.recv(12), b"HTTP/1.1 200")
+			slow.append(reader)
+		answer = self.coach.get(path)
+		self.refused(answer, 503, "busy")
+		self.assertGreaterEqual(int(answer.headers["Retry-After"]), 1)
+		self.assertEqual(self.coach.get(self.path(lesson, seq)).status, 200)
+		slow.pop().close()
+		deadline = time.monotonic() + 30
+		while self.coach.get(path).status == 503 and time.monotonic() < deadline:
+			time.sleep(0.05)
+		self.assertEqual(self.coach.get(path).status, 200)
 
 	def test_what_has_not_arrived_says_so(self):
 		self.refused(self.teacher.get(self.path(seq=self.unheard)), 404, "not-yet")
