@@ -209,13 +209,18 @@ static int read_entries(struct store_db *db, void *arg, struct error *error)
 	sqlite3_stmt *stmt;
 	int r;
 
-	/* of the other starts only that they were counts: their schemes stay behind */
+	/*
+	 * of the other starts only that they were counts: their schemes stay behind; of
+	 * what left the box only its own
+	 */
 	r = sql_begin(db, &stmt, error,
 		"SELECT seq, boot, t_ns, kind, observation, code, ref, value, body FROM entry "
 		"WHERE journal = $1 AND observation = $2 UNION ALL "
 		"SELECT seq, boot, t_ns, kind, observation, code, ref, value, "
 		"CASE WHEN kind = 3 THEN NULL ELSE body END FROM entry "
-		"WHERE journal = $1 AND observation <> $2 AND kind IN " CONTEXT " ORDER BY seq",
+		"WHERE journal = $1 AND observation <> $2 AND kind IN " CONTEXT
+		" AND (kind <> 14 OR ref IN (SELECT seq FROM snippet "
+		"WHERE journal = $1 AND observation = $2)) ORDER BY seq",
 		"ti", query->journal, query->seq);
 	if (r < 0) {
 		return r;

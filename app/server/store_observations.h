@@ -48,7 +48,7 @@ int store_observation_change(struct store *store, const char *id, const char *ti
 
 /*
  * Adds what timeline_fold() needs of the journal for this one observation: its own
- * entries, and everybody's starts, clocks, microphone states and what left the box. 0,
+ * entries, what of it left the box, and everybody's starts, clocks and microphone states. 0,
  * STORE_E_TOO_MUCH or -errno.
  */
 int store_observation_entries(struct store *store, const struct observation *observation,

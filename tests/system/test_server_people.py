@@ -954,6 +954,24 @@ class Hostile(Lessons):
 		self.assertEqual(ids(), before)
 		self.assertLess(self.memory_kib() - at_rest, 100_000)
 
+	def test_what_left_the_box_of_other_lessons_does_not_make_it_too_much(self):
+		box = self.box_side
+		lesson, (seq, other) = box.add_lesson(SCHEME, 20000 * NS, (),
+			[(0, NS, b"its own"), (NS, 2 * NS, b"stays")], 100 * NS)
+		_, (others,) = box.add_lesson(SCHEME, 21000 * NS, (), [(0, NS, b"another's")], 100 * NS)
+		def gone(ref, more):
+			snippet = box.entries[ref - 1]["body"]
+			box.add("gone", 22000 * NS, ref=ref, body={"file": snippet["file"],
+				"sha256": snippet["sha256"], "more": more})
+		gone(seq, "")
+		for _ in range(60):
+			gone(others, "x" * 200_000)
+		box.bring(1)
+		answer = self.coach.get(f"/observations/{lesson}/timeline")
+		self.assertEqual(answer.status, 200, answer)
+		self.assertEqual({one["seq"]: one["gone"] for one in answer.json["snippets"]},
+			{seq: True, other: False})
+
 	def test_many_at_once_are_answered_or_told_to_wait(self):
 		box = self.box_side
 		start = len(box.entries) + 1
