@@ -10,6 +10,7 @@
 #include "app/server/sessions.h"
 #include "app/server/store.h"
 #include "app/server/store_observations.h"
+#include "app/server/streams.h"
 #include "app/server/tls.h"
 #include "app/server/uploads.h"
 
@@ -72,6 +73,7 @@ int server_has_room(const struct server *server, int64_t bytes, struct error *er
 		return error_set(error, -errno, "%s: %s", server->data_dir, strerror(errno));
 	}
 	left = (int64_t)disk.f_bavail * (int64_t)disk.f_frsize;
+	bytes += streams_owed(server->uploads);
 	return left >= SERVER_ROOM_BYTES + bytes
 		? 0
 		: error_set(error, -ENOSPC, "%s: %lld MiB are left on its disk", server->data_dir,

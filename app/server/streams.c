@@ -71,6 +71,7 @@ static void steal_from_all(struct uploads *uploads, const char *id)
 		if (strcmp(stream->id, id) == 0) {
 			(void)pthread_mutex_lock(&stream->lock);
 			stream->stolen = true;
+			stream->owed = 0;
 			(void)pthread_mutex_unlock(&stream->lock);
 		}
 	}
@@ -108,6 +109,19 @@ void streams_delist(struct uploads *uploads, struct stream *stream)
 	(void)pthread_mutex_unlock(&uploads->lock);
 }
 
+int64_t streams_owed(struct uploads *uploads)
+{
+	const struct stream *stream;
+	int64_t owed = 0;
+
+	(void)pthread_mutex_lock(&uploads->lock);
+	for (stream = uploads->first; stream; stream = stream->next) {
+		owed += stream->owed;
+	}
+	(void)pthread_mutex_unlock(&uploads->lock);
+	return owed;
+}
+
 int stream_write(struct stream *stream, const void *bytes, size_t n)
 {
 	const char *from = bytes;
@@ -124,6 +138,7 @@ int stream_write(struct stream *stream, const void *bytes, size_t n)
 		from += wrote;
 		n -= (size_t)wrote;
 		stream->offset += wrote;
+		stream->owed -= wrote;
 	}
 	return 0;
 }

@@ -13,11 +13,12 @@ struct uploads;
 struct stream {
 	char id[ID_CHARS]; /* of the upload; set by streams_enlist() */
 	struct upload_row row;
-	int fd;            /* -1 for none */
+	int fd; /* -1 for none */
 	off_t offset;
-	bool is_new;       /* no row yet */
+	bool is_new; /* no row yet */
 	pthread_mutex_t lock;
-	bool stolen;       /* under the lock, which is held while it writes or finishes */
+	bool stolen; /* under the lock, which is held while it writes or finishes */
+	_Atomic int64_t owed; /* bytes that may still come, for which there must be room */
 	struct stream *next;
 };
 
@@ -34,5 +35,8 @@ void streams_delist(struct uploads *uploads, struct stream *stream);
 
 /* Nobody writes to that upload any more. Not under a stream's lock. */
 void streams_steal(struct uploads *uploads, const char *id);
+
+/* The bytes that all of them may still bring. */
+int64_t streams_owed(struct uploads *uploads);
 
 #endif

@@ -116,6 +116,19 @@ static bool creation_ok(struct request *request, struct upload_row *row)
 	return true;
 }
 
+/* Whether there is room for what the stream is to bring; promised to it then. */
+static int promise(struct server *server, struct stream *stream, struct error *error)
+{
+	int r;
+
+	stream->owed = stream->row.bytes - stream->offset;
+	r = server_has_room(server, 0, error);
+	if (r < 0) {
+		stream->owed = 0;
+	}
+	return r;
+}
+
 static int create_begin(struct request *request, struct error *error)
 {
 	struct server *server = request->server;
@@ -135,7 +148,7 @@ static int create_begin(struct request *request, struct error *error)
 	if (r != 0) {
 		return r < 0 ? r : refused(request, &stream->row, r);
 	}
-	r = server_has_room(server, stream->row.bytes, error);
+	r = promise(server, stream, error);
 	return r < 0 ? r : blobs_part_new(server->blobs, stream->row.id, &stream->fd, error);
 }
 
@@ -403,7 +416,7 @@ static int patch_begin(struct request *request, struct error *error)
 	if (offset != stream->offset) {
 		return wrong_offset(request, stream->offset);
 	}
-	r = server_has_room(request->server, stream->row.bytes - stream->offset, error);
+	r = promise(request->server, stream, error);
 	return r < 0 ? r : extend(request->server, &stream->row, error);
 }
 

@@ -7,6 +7,7 @@ As a program, `test_server_full.py --disk FOLDER`: the story on the disk mounted
 """
 import os
 import random
+import socket
 import subprocess
 import sys
 import unittest
@@ -19,7 +20,7 @@ import harness # noqa: E402 (the path above leads to it)
 from people import API, BoxSide, Person, Server # noqa: E402
 from test_full import MIB, MOUNTED, expect, fill, private_mounts # noqa: E402
 from test_server import SCHEME, sha256 # noqa: E402
-from test_server_box import BYTES, LINES, TUS, metadata # noqa: E402
+from test_server_box import BYTES, LINES, TUS, metadata, until # noqa: E402
 
 SOUNDS = 60 # of 1 MiB: more than fit
 NS = 10**9
@@ -74,9 +75,30 @@ class Story:
 		return set(self.box.request("GET", f"/box?journal={self.box.journal_id}")
 			.json["snippets"]["missing"])
 
+	def promise(self):
+		"""Many uploads begin at once: together they are promised no more than there is."""
+		before = os.statvfs(self.folder).f_bavail * os.statvfs(self.folder).f_frsize
+		begun = []
+		for seq, data in zip(self.seqs[1:], self.sounds[1:]):
+			begun.append(socket.create_connection(("127.0.0.1", self.server.port)))
+			begun[-1].settimeout(harness.DEADLINE_S)
+			begun[-1].sendall((f"POST {API}/uploads HTTP/1.1\r\nHost: x\r\nTus-Resumable: 1.0.0\r\n"
+				f"Authorization: Bearer {self.box.token}\r\nUpload-Length: {MIB}\r\n"
+				f"Content-Type: {BYTES['Content-Type']}\r\nContent-Length: {MIB}\r\n"
+				"Expect: 100-continue\r\nUpload-Metadata: "
+				f"{metadata(self.box.journal_id, seq, sha256(data))}\r\n\r\n").encode())
+		told = [one.recv(12) for one in begun]
+		expect(f"what they are told: {set(told)}", set(told) == {b"HTTP/1.1 100", b"HTTP/1.1 507"})
+		promised = told.count(b"HTTP/1.1 100") * MIB
+		expect(f"{promised} bytes promised of {before}", promised + 16 * MIB <= before)
+		for one in begun:
+			one.close()
+		until(lambda: not os.listdir(os.path.join(self.server.data, "uploads")), "their end")
+
 	def tell(self):
 		self.coach.patch(f"/observations/{self.lesson}", {"teacher": self.teacher.id})
 		equal("the first sound", self.bring(0), 201)
+		self.promise()
 		begun = self.box.request("POST", "/uploads", None, {**TUS, "Upload-Length": str(MIB),
 			"Upload-Metadata": metadata(self.box.journal_id, self.seqs[-1], sha256(self.sounds[-1]))})
 		equal("an upload begun in time", begun.status, 201)
