@@ -33,8 +33,7 @@ int blobs_remove(struct blobs *blobs, const char *sha256, struct error *error) M
 /* --- on its way; for uploads.c --- */
 
 /* Makes an empty file for the upload. 0, or -errno. */
-int blobs_part_new(
-	struct blobs *blobs, const char *id, int *ret_fd, struct error *error) MUST_CHECK;
+int blobs_part_new(struct blobs *blobs, const char *id, int *ret_fd, struct error *error) MUST_CHECK;
 
 /* Opens it for writing. 0, -ENOENT or another -errno. */
 int blobs_part_open(struct blobs *blobs, const char *id, int *ret_fd, off_t *ret_bytes,

@@ -36,22 +36,22 @@ struct http_exchange; /* the connection's side of it; private to http.c */
 struct request {
 	struct server *server;
 	enum http_method method;
-	const char *path; /* "/api/v1/boxes/..."; of [A-Za-z0-9._~/-] only */
+	const char *path;                  /* "/api/v1/boxes/..."; of [A-Za-z0-9._~/-] only */
 	const char *part[HTTP_PARTS_MOST]; /* what stood where the pattern has a "+" */
 	size_t n_parts;
-	const char *body; /* the whole body, a NUL behind it */
+	const char *body;                  /* the whole body, a NUL behind it */
 	size_t body_bytes;
-	char peer[HTTP_PEER_CHARS]; /* the address; behind a proxy, the one it names */
-	bool secure; /* came by TLS, to us or to the proxy */
+	char peer[HTTP_PEER_CHARS];        /* the address; behind a proxy, the one it names */
+	bool secure;                       /* came by TLS, to us or to the proxy */
 	/* who asks, filled in by the router's checks; "" for nobody */
 	char box[ID_CHARS];
 	char box_name[65], coach[ID_CHARS]; /* the box's, and whose it is */
-	int64_t heard_ns; /* when the box was heard of before */
+	int64_t heard_ns;                  /* when the box was heard of before */
 	char person[ID_CHARS];
 	char person_name[128];
 	unsigned int roles;
-	char session[65]; /* the key of the session in the store */
-	void *stream; /* the handler's own, between the calls of a stream */
+	char session[65];                  /* the key of the session in the store */
+	void *stream;                      /* the handler's own, between the calls of a stream */
 	struct http_exchange *exchange;
 };
 
@@ -62,12 +62,12 @@ const char *request_header(const struct request *request, const char *name);
  * A query parameter, percent-decoded into the caller's memory. 0; -ENOENT without
  * it; -EINVAL when it is too long, holds a NUL or is not UTF-8.
  */
-int request_query(
-	const struct request *request, const char *name, char *ret_text, size_t room) MUST_CHECK;
+int request_query(const struct request *request, const char *name, char *ret_text,
+	size_t room) MUST_CHECK;
 
 /* A cookie's value into the caller's memory. 0, -ENOENT or -EINVAL (too long). */
-int request_cookie(
-	const struct request *request, const char *name, char *ret_text, size_t room) MUST_CHECK;
+int request_cookie(const struct request *request, const char *name, char *ret_text,
+	size_t room) MUST_CHECK;
 
 /*
  * The body as a JSON object: Content-Type application/json, UTF-8, nested at most
@@ -117,15 +117,15 @@ int answer_owned(struct request *request, void *bytes, size_t n, const char *typ
 bool request_answered(const struct request *request);
 
 struct http_settings {
-	const char *listen; /* "127.0.0.1:8080", "[::]:8443", ":8443" */
-	const char *key, *cert; /* PEM; NULL for plain HTTP */
-	bool behind_proxy; /* believe X-Forwarded-For and -Proto of the loopback */
-	int handlers_most; /* how many of them run at one time */
+	const char *listen;        /* "127.0.0.1:8080", "[::]:8443", ":8443" */
+	const char *key, *cert;    /* PEM; NULL for plain HTTP */
+	bool behind_proxy;         /* believe X-Forwarded-For and -Proto of the loopback */
+	int handlers_most;         /* how many of them run at one time */
 	int connections_most, per_address_most;
 	int idle_s, request_s, answer_s; /* no byte at all; until the body is in; until the
 	                                    answer is out */
 	const struct router *router;
-	struct server *server; /* what requests carry */
+	struct server *server;     /* what requests carry */
 	/* a handler's failure, once each, from any worker thread */
 	void (*failed)(void *data, const char *method, const char *path, const struct error *error);
 	void *failed_data;

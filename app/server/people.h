@@ -73,13 +73,13 @@ json_t *people_roles_json(unsigned int roles);
 json_t *people_json(const char *id, const char *name, unsigned int roles);
 json_t *people_person_json(const struct person *person);
 
-extern const struct route people_routes[]; /* people.c */
-extern const struct route invitation_routes[]; /* invitations.c */
-extern const struct route session_routes[]; /* sessions.c */
+extern const struct route people_routes[];      /* people.c */
+extern const struct route invitation_routes[];  /* invitations.c */
+extern const struct route session_routes[];     /* sessions.c */
 extern const struct route observation_routes[]; /* observations.c */
-extern const struct route guest_routes[]; /* guests.c */
-extern const struct route plan_routes[]; /* plans.c */
-extern const struct route audio_routes[]; /* audio.c */
-extern const struct route site_routes[]; /* site.c: rules and schemes */
+extern const struct route guest_routes[];       /* guests.c */
+extern const struct route plan_routes[];        /* plans.c */
+extern const struct route audio_routes[];       /* audio.c */
+extern const struct route site_routes[];        /* site.c: rules and schemes */
 
 #endif

@@ -7,7 +7,7 @@
 enum who {
 	WHO_ANYBODY = 1,
 	WHO_BOX,    /* a bearer token; request->box is set */
-	WHO_PERSON, /* a session; request->person, role, session are set; for a method that
+	WHO_PERSON, /* a session; request->person, roles, session are set; for a method that
 	               changes something the anti-forgery token and Origin are checked too */
 };
 

@@ -12,7 +12,7 @@
 struct blobs;
 
 #define OBSERVATION_TITLE_CHARS 256
-#define STORE_E_OWNED 4 /* its teacher has opened it: it is theirs */
+#define STORE_E_OWNED 4    /* its teacher has opened it: it is theirs */
 #define STORE_E_TOO_MUCH 5 /* more was sent than any lesson gives */
 
 /* What the bodies of one observation may weigh: a day without a break, and more. */
@@ -21,7 +21,7 @@ struct blobs;
 struct observation {
 	char id[ID_CHARS];
 	char journal[ID_CHARS];
-	int64_t seq; /* of its start, in the journal */
+	int64_t seq;  /* of its start, in the journal */
 	int64_t kept; /* the journal is known up to here */
 	char title[OBSERVATION_TITLE_CHARS];
 	char coach[ID_CHARS], teacher[ID_CHARS]; /* "" for nobody */
@@ -40,16 +40,16 @@ int store_observations_of(struct store *store, const char *person, struct observ
 
 /*
  * Changes what is not NULL; "" takes the teacher away. With another teacher the guests
- * of the one before go. 0, STORE_E_NONE (no such
- * observation), STORE_E_TAKEN (no teacher of that id), STORE_E_OWNED or -errno.
+ * of the one before go. 0, STORE_E_NONE (no such observation), STORE_E_TAKEN (no teacher
+ * of that id), STORE_E_OWNED or -errno.
  */
 int store_observation_change(struct store *store, const char *id, const char *title,
 	const char *teacher, struct error *error) MUST_CHECK;
 
 /*
  * Adds what timeline_fold() needs of the journal for this one observation: its own
- * entries, what of it left the box, and everybody's starts, clocks and microphone states. 0,
- * STORE_E_TOO_MUCH or -errno.
+ * entries, what of it left the box, and everybody's starts, clocks and microphone
+ * states. 0, STORE_E_TOO_MUCH or -errno.
  */
 int store_observation_entries(struct store *store, const struct observation *observation,
 	struct entries *entries, struct error *error) MUST_CHECK;
@@ -68,9 +68,9 @@ struct sound {
 	int64_t observation; /* seq of the start it belongs to */
 	char sha256[65];
 	int64_t bytes;
-	bool kept; /* it is here */
+	bool kept;           /* it is here */
 	int64_t withdrawn_ns;
-	bool by_rule; /* withdrawn by the site's rule, not by the teacher */
+	bool by_rule;        /* withdrawn by the site's rule, not by the teacher */
 };
 
 /* The sound of one snippet. 0, STORE_E_NONE or -errno. */
@@ -89,8 +89,8 @@ int store_sound_withdraw(struct store *store, const char *journal, int64_t seq, 
 	int64_t now_ns, struct error *error) MUST_CHECK;
 
 /* Withdraws, by the site's rule, all that was kept before @before_ns. 0 or -errno. */
-int store_sounds_expire(
-	struct store *store, int64_t before_ns, int64_t now_ns, struct error *error) MUST_CHECK;
+int store_sounds_expire(struct store *store, int64_t before_ns, int64_t now_ns,
+	struct error *error) MUST_CHECK;
 
 /*
  * Drops sound that no snippet names any more, or none but withdrawn ones: the file
@@ -108,7 +108,7 @@ struct look {
 	char person[ID_CHARS], name[PERSON_NAME_CHARS];
 	unsigned int roles;
 	char what[16]; /* "timeline", "audio" */
-	int64_t seq; /* of the snippet; 0 for the timeline */
+	int64_t seq;   /* of the snippet; 0 for the timeline */
 	int64_t at_ns, until_ns;
 };
 

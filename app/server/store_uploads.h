@@ -10,10 +10,10 @@
 #include <stdint.h>
 
 #define STORE_E_NO_SNIPPET 20 /* no such snippet in a journal of this box */
-#define STORE_E_DIFFERS 21 /* it has another hash or length */
-#define STORE_E_KEPT 22 /* its sound is kept already */
-#define STORE_E_NO_UPLOAD 23 /* no such upload of this box, or not any more */
-#define STORE_E_WITHDRAWN 24 /* its sound was withdrawn: nobody wants it any more */
+#define STORE_E_DIFFERS 21    /* it has another hash or length */
+#define STORE_E_KEPT 22       /* its sound is kept already */
+#define STORE_E_NO_UPLOAD 23  /* no such upload of this box, or not any more */
+#define STORE_E_WITHDRAWN 24  /* its sound was withdrawn: nobody wants it any more */
 
 struct upload_row {
 	char id[ID_CHARS], box[ID_CHARS];
@@ -40,8 +40,8 @@ int store_upload_add(struct store *store, const struct upload_row *upload,
  * Results as of store_upload_add().
  */
 int store_upload_done(struct store *store, const struct upload_row *upload, int64_t now_ns,
-	bool (*there)(void *data, const char *sha256), void *data, char ret_ended[static ID_CHARS],
-	struct error *error) MUST_CHECK;
+	bool (*there)(void *data, const char *sha256), void *data,
+	char ret_ended[static ID_CHARS], struct error *error) MUST_CHECK;
 
 /* 0, STORE_E_NO_UPLOAD or -errno. */
 int store_upload_get(struct store *store, const char *id, const char *box,

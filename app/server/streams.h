@@ -13,11 +13,11 @@ struct uploads;
 struct stream {
 	char id[ID_CHARS]; /* of the upload; set by streams_enlist() */
 	struct upload_row row;
-	int fd; /* -1 for none */
+	int fd;            /* -1 for none */
 	off_t offset;
-	bool is_new; /* no row yet */
+	bool is_new;       /* no row yet */
 	pthread_mutex_t lock;
-	bool stolen; /* under the lock, which is held while it writes or finishes */
+	bool stolen;       /* under the lock, which is held while it writes or finishes */
 	_Atomic int64_t owed; /* bytes that may still come, for which there must be room */
 	struct stream *next;
 };
