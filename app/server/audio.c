@@ -107,7 +107,7 @@ static int decode(struct people *people, int fd, off_t bytes, struct sending **r
 
 static int answer_wav(struct request *request, int fd, off_t bytes)
 {
-	struct sending *sending;
+	struct sending *sending = NULL;
 	int r = decode(request->server->people, fd, bytes, &sending);
 
 	(void)close(fd);
