@@ -70,7 +70,7 @@ FIRMWARE := firmware/box.o firmware/panel.o firmware/sound.o firmware/report.o f
 	firmware/space.o firmware/lamps.o firmware/control.o firmware/trial.o firmware/level.o
 
 # each is tests/unit/test_NAME.c, a cmocka program
-UNIT_TESTS := ring sampleclock loudness debounce contacts window lamps recorder snippet torn \
+UNIT_TESTS := ring sampleclock loudness debounce contacts window lamps panel recorder snippet torn \
 	saver recovery meter evdev clock iso conffile config file scheme coding entry journal timeline pressscript draw \
 	sim_microphone
 # each is tests/fuzz/fuzz_NAME.c with its seeds in tests/fuzz/corpus/NAME
