@@ -202,7 +202,7 @@ check: ## Run every test; the last line counts them
 	exit $$status
 
 # A part of the tests in one profile, built first: $(call in,PROFILE,TARGET)
-in = $(MAKE) --no-print-directory WERROR=-Werror PROFILE=$(1) $(2)
+in = $(MAKE) --no-print-directory -j2 WERROR=-Werror PROFILE=$(1) $(2)
 
 check-unit: ## House rules, unit tests (plain, ASan+UBSan, TSan), fuzzers
 	@$(call in,release,all)

@@ -90,6 +90,9 @@ def why_not():
             return f"{program} is not installed (apt install {package})"
     if os.geteuid() != 0:
         return "the board's image is made by root (sudo make check-board)"
+    if not os.path.isdir("/proc/sys/fs/binfmt_misc") and subprocess.run(
+            ["modprobe", "-q", "binfmt_misc"], check=False).returncode != 0:
+        return "this kernel has no binfmt_misc, so no arm64 package can be installed in the image"
     return None
 
 
