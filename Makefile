@@ -51,7 +51,7 @@ libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 # --- what the house is built of ---
 
-BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/wires.o app/base/file.o app/base/id.o app/base/iso.o app/base/pin.o
+BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/dump.o app/base/wires.o app/base/file.o app/base/id.o app/base/iso.o app/base/pin.o
 SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o app/scheme/site.o
 JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
 	app/journal/check.o app/journal/database.o app/journal/observing.o app/journal/journal.o app/journal/gone.o

@@ -41,12 +41,12 @@
  */
 #include "app/base/clock.h"
 #include "app/base/config.h"
+#include "app/base/dump.h"
 #include "app/scheme/site.h"
 #include "firmware/box.h"
 #include "firmware/buttons.h"
 #include "firmware/microphone.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <sodium.h>
@@ -144,22 +144,15 @@ static int show(const struct config *config, const struct scheme *scheme, bool p
 }
 
 /*
- * What is in memory was heard: it goes to no core dump (one that is piped into a
- * program has no limit of size, so no memory belongs to it), to no swap, and what
+ * What is in memory was heard: it goes to no core dump, to no swap, and what
  * libraries free is overwritten. Memory is locked only without a limit, which the
  * service has: under one, the next allocation could fail. A box that may not lock
  * its memory listens all the same.
  */
 static void keep_to_memory(void)
 {
-	const struct rlimit none = {0, 0};
 	struct rlimit locked;
-	int filter_fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
-	if (filter_fd >= 0) {
-		(void)!write(filter_fd, "0", 1);
-		close(filter_fd);
-	}
-	(void)setrlimit(RLIMIT_CORE, &none);
+	dump_nothing();
 	if (getrlimit(RLIMIT_MEMLOCK, &locked) == 0 &&
 		(locked.rlim_cur == RLIM_INFINITY || geteuid() == 0)) {
 		(void)mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT);

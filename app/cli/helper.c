@@ -25,7 +25,7 @@ void helper_path(const char *program, char ret_path[static PATH_MAX])
 		ret_path[n] = '\0';
 		slash = strrchr(ret_path, '/');
 		if (slash != NULL && (size_t)(slash - ret_path) + strlen(program) + 2 < PATH_MAX) {
-			strcpy(slash + 1, program);
+			memcpy(slash + 1, program, strlen(program) + 1);
 			if (access(ret_path, X_OK) == 0) {
 				return;
 			}

@@ -40,17 +40,16 @@
  *     - site.c               rules and schemes
  */
 #include "app/base/clock.h"
+#include "app/base/dump.h"
 #include "app/server/serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -203,22 +202,6 @@ static int parse(int argc, char **argv, struct serve_options *options)
 		return EX_USAGE + 1;
 	}
 	return 0;
-}
-
-/*
- * What is in memory was heard, or lets somebody in: it goes to no core dump. One that
- * is piped into a program has no limit of size, so no memory belongs to it.
- */
-static void dump_nothing(void)
-{
-	const struct rlimit none = {0, 0};
-	int filter_fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
-
-	if (filter_fd >= 0) {
-		(void)!write(filter_fd, "0", 1);
-		(void)close(filter_fd);
-	}
-	(void)setrlimit(RLIMIT_CORE, &none);
 }
 
 static int run(const struct serve_options *options)
