@@ -244,7 +244,8 @@ FUZZERS += wav
 
 # --- the pages ---
 
-# app/web as it stands, and of npm's packages the files that browsers load; no bundler
+# app/web as it stands, and of npm's packages the files that browsers load; no bundler.
+# Beside each text lies the same compressed, for the server; fonts are so by themselves.
 WEB_FILES := $(wildcard app/web/*.html app/web/*.css app/web/*.svg app/web/*.js app/web/*/*.js)
 WEB_PARTS := index.html $(patsubst app/web/%,%,$(filter-out app/web/index.html,$(WEB_FILES)))
 NPM := npm --loglevel=error --no-audit --no-fund --ignore-scripts
@@ -281,6 +282,7 @@ build/web/ready: $(WEB_FILES) app/scheme/default.scheme build/npm/web/ready $(MA
 				@fontsource-variable/atkinson-hyperlegible-next; do \
 			cp $$one/LICENSE $$to/LICENSE-$${one##*/}.txt; \
 		done
+	$(Q)cd $(@D) && gzip -9kn $(WEB_PARTS) default.txt vendor/*.js vendor/*.txt
 	$(Q)touch $@
 
 web: build/web/ready ## The pages, into build/web

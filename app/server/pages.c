@@ -1,12 +1,20 @@
+/*
+ * Beside PAGE may lie PAGE.gz, the same compressed when it was made. Whether there is
+ * a page, and of which type, PAGE alone says; PAGE.gz is only how it travels to those
+ * who accept that, and nobody can ask for it by its name.
+ */
 #include "app/server/pages.h"
 
 #include "app/server/server.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -62,20 +70,78 @@ static int nothing(struct request *request)
 	return answer_error(request, 404, "not-found", "There is no such page.");
 }
 
-static int send_file(struct request *request, int fd, const struct stat *stat, const char *type)
+/* Whether an item of Accept-Encoding ("gzip;q=0.5") does not say "never this". */
+static bool weighs(const char *item, size_t n)
+{
+	const char *q = memchr(item, ';', n);
+
+	if (!q) {
+		return true;
+	}
+	q += 1 + strspn(q + 1, " \t");
+	return strncasecmp(q, "q=", 2) != 0 || strtod(q + 2, NULL) > 0;
+}
+
+/* Accept-Encoding (RFC 9110, 12.5.3): gzip by its name, else what "*" says. */
+static bool takes_gzip(const char *accepts)
+{
+	bool any = false;
+	size_t n, name;
+
+	for (; accepts && *accepts; accepts += n + (accepts[n] == ',')) {
+		accepts += strspn(accepts, " \t");
+		n = strcspn(accepts, ",");
+		name = strcspn(accepts, ",; \t");
+		if (name == 4 && strncasecmp(accepts, "gzip", 4) == 0) {
+			return weighs(accepts, n);
+		}
+		if (name == 1 && *accepts == '*') {
+			any = weighs(accepts, n);
+		}
+	}
+	return any;
+}
+
+/* The compressed page in the place of *fd and *stat, if there is one. */
+static bool compressed(const char *folder, const char *path, int *fd, struct stat *stat)
+{
+	char beside[PATH_MAX];
+	struct stat other;
+	int n = snprintf(beside, sizeof(beside), "%s.gz", path);
+	int gz = n < (int)sizeof(beside) ? open_below(folder, beside) : -ENAMETOOLONG;
+
+	if (gz < 0) {
+		return false;
+	}
+	if (fstat(gz, &other) < 0 || !S_ISREG(other.st_mode)) {
+		(void)close(gz);
+		return false;
+	}
+	(void)close(*fd);
+	*fd = gz;
+	*stat = other;
+	return true;
+}
+
+static int send_file(
+	struct request *request, int fd, const struct stat *stat, const char *type, bool gzip)
 {
 	const char *known = request_header(request, "If-None-Match");
 	char etag[64];
 
-	(void)snprintf(etag, sizeof(etag), "\"%llx-%llx-%lx\"", (unsigned long long)stat->st_size,
-		(unsigned long long)stat->st_mtim.tv_sec, stat->st_mtim.tv_nsec);
+	(void)snprintf(etag, sizeof(etag), "\"%llx-%llx-%lx%s\"", (unsigned long long)stat->st_size,
+		(unsigned long long)stat->st_mtim.tv_sec, stat->st_mtim.tv_nsec, gzip ? "-gz" : "");
 	answer_header(request, "ETag", "%s", etag);
+	answer_header(request, "Vary", "Accept-Encoding");
 	answer_header(request, "Cache-Control", "no-cache");
 	answer_header(request, "Content-Security-Policy", "%s", POLICY);
 	answer_header(request, "Cross-Origin-Opener-Policy", "same-origin");
 	if (known && strstr(known, etag)) {
 		(void)close(fd);
 		return answer_empty(request, 304);
+	}
+	if (gzip) {
+		answer_header(request, "Content-Encoding", "gzip");
 	}
 	return answer_file(request, fd, stat->st_size, type);
 }
@@ -85,6 +151,7 @@ int pages_get(struct request *request, struct error *error)
 	const char *path = strcmp(request->path, "/") == 0 ? "index.html" : request->path + 1;
 	const char *type = type_of(path), *folder = request->server->static_dir;
 	struct stat stat;
+	bool gzip;
 	int fd;
 
 	if (!folder || !type || path[0] == '.' || strstr(path, "/.")) {
@@ -101,5 +168,7 @@ int pages_get(struct request *request, struct error *error)
 		(void)close(fd);
 		return nothing(request);
 	}
-	return send_file(request, fd, &stat, type);
+	gzip = takes_gzip(request_header(request, "Accept-Encoding")) &&
+		compressed(folder, path, &fd, &stat);
+	return send_file(request, fd, &stat, type, gzip);
 }

@@ -66,10 +66,10 @@ function trusted(url, { method, headers, body } = {}, ca = undefined) {
 
 /*
  * chalkbox-server on a port of its own; `link` makes the first administrator. With
- * @secure it speaks TLS with the certificate that it makes.
+ * @secure it speaks TLS with the certificate that it makes; @web are its pages.
  */
 export class Server {
-	static async start({ secure = false } = {}) {
+	static async start({ secure = false, web = WEB } = {}) {
 		const server = new Server();
 		const place = `127.0.0.1:${await freePort()}`;
 
@@ -79,7 +79,7 @@ export class Server {
 		server.said = '';
 		server.process = spawn(path.join(BUILD, 'chalkbox-server'), [
 			'--data', path.join(server.folder, 'data'), '--listen', place, ...secure ? [] : ['--plain'],
-			'--static', WEB, '--name', 'Linden School',
+			'--static', web, '--name', 'Linden School',
 		], { stdio: ['ignore', 'pipe', 'pipe'] });
 		process.once('exit', () => server.process.kill('SIGKILL'));
 		for (const stream of [server.process.stdout, server.process.stderr]) {
