@@ -197,8 +197,8 @@ static int entry_row(sqlite3_stmt *stmt, struct query *query)
 	return entries_add(query->entries, &entry);
 }
 
-/* As the index has it: what other entries than its own tell about an observation. */
-#define CONTEXT "(1, 2, 3, 8, 14)"
+/* Word by word as the index has it: what other entries than its own tell about an observation. */
+#define CONTEXT "(kind = 1 OR kind = 2 OR kind = 3 OR kind = 8 OR kind = 14)"
 _Static_assert(ENTRY_BOOT == 1 && ENTRY_CLOCK == 2 && ENTRY_START == 3 && ENTRY_MIC == 8 &&
 		ENTRY_GONE == 14,
 	"never renumbered");
@@ -218,7 +218,7 @@ static int read_entries(struct store_db *db, void *arg, struct error *error)
 		"WHERE journal = $1 AND observation = $2 UNION ALL "
 		"SELECT seq, boot, t_ns, kind, observation, code, ref, value, "
 		"CASE WHEN kind = 3 THEN NULL ELSE body END FROM entry "
-		"WHERE journal = $1 AND observation <> $2 AND kind IN " CONTEXT
+		"WHERE journal = $1 AND observation <> $2 AND " CONTEXT
 		" AND (kind <> 14 OR ref IN (SELECT seq FROM snippet "
 		"WHERE journal = $1 AND observation = $2)) ORDER BY seq",
 		"ti", query->journal, query->seq);
