@@ -3,9 +3,12 @@
 A day of one box (8 lessons, 480 events, 240 snippets) from the start of sync to all
 of it confirmed, in turns with `curl` putting the same bytes in as many requests to
 nginx DAV on the same disk. Ours is verified by hash and durable when it is confirmed;
-nginx leaves the bytes to the kernel.
+nginx leaves the bytes to the kernel. Nothing is removed before the end, for the
+reason that uploads.py gives.
 """
+import contextlib
 import os
+import random
 import shutil
 import statistics
 import subprocess
@@ -35,27 +38,32 @@ http {{
 """
 
 
-def record(seed):
-	import random
-	return Station().grow(8, events=60, snippets=30, sizes=(60_000, 120_000),
+def record(seed, later):
+	station = Station()
+	later.callback(station.close)
+	return station.grow(8, events=60, snippets=30, sizes=(60_000, 120_000),
 		chance=random.Random(seed))
 
 
-def ours(seed):
-	"""Seconds, and the requests that it took."""
-	site, station = Site(), record(seed)
-	try:
-		station.pair(site.server.url, site.code())
-		begin = time.perf_counter()
-		station.sync(expect=FINE)
-		return time.perf_counter() - begin
-	finally:
-		site.close()
-		station.close()
+def new_site(later):
+	site = Site()
+	later.callback(site.close)
+	return site
 
 
-def requests_of_a_day():
-	site, station = Site(), record(0)
+def ours(seed, later):
+	"""Seconds."""
+	site, station = new_site(later), record(seed, later)
+	station.pair(site.server.url, site.code())
+	begin = time.perf_counter()
+	station.sync(expect=FINE)
+	seconds = time.perf_counter() - begin
+	site.server.stop()
+	return seconds
+
+
+def requests_of_a_day(later):
+	site, station = new_site(later), record(0, later)
 	proxy = Proxy(site.server.port)
 	try:
 		station.pair(proxy.url, site.code())
@@ -64,13 +72,13 @@ def requests_of_a_day():
 		return len(proxy.seen) - before
 	finally:
 		proxy.close()
-		site.close()
-		station.close()
+		site.server.stop()
 
 
-def theirs(seed, requests):
+def theirs(seed, requests, later):
 	folder = tempfile.mkdtemp(prefix="nginx-")
-	station = record(seed)
+	later.callback(shutil.rmtree, folder, ignore_errors=True)
+	station = record(seed, later)
 	os.chmod(folder, 0o777)
 	os.mkdir(f"{folder}/put", 0o777)
 	os.chmod(f"{folder}/put", 0o777)
@@ -99,16 +107,15 @@ def theirs(seed, requests):
 	finally:
 		nginx.terminate()
 		nginx.wait()
-		station.close()
-		shutil.rmtree(folder, ignore_errors=True)
 
 
 def main():
 	if not shutil.which("nginx"):
 		say("| a day of one box: skipped, there is no nginx to hold it against (nginx-light)")
 		return
-	requests = requests_of_a_day()
-	pairs = [(ours(seed), theirs(seed, requests)) for seed in range(ROUNDS)]
+	with contextlib.ExitStack() as end:
+		requests = requests_of_a_day(end)
+		pairs = [(ours(seed, end), theirs(seed, requests, end)) for seed in range(ROUNDS)]
 	mine, other = (statistics.median(side) for side in zip(*pairs))
 	ratio = statistics.median(a / b for a, b in pairs)
 	say(f"| a day of one box, 240 snippets in {requests} requests, verified and durable: "
