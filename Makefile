@@ -164,7 +164,8 @@ DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
 	libsystemd-dev libsndfile1-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
 DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
-DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git
+DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git \
+	nginx-light openssl
 
 # Installs what is missing of the packages in $(1), and says so.
 install_missing = @missing=$$(for p in $(1); do \
@@ -226,7 +227,7 @@ check-crash: ## Kills, disk errors and a full disk at every step
 	@CHALKBOX_BUILD=build/release tests/run --jobs 2 --label crash $(sort $(wildcard tests/crash/test_*.py))
 
 bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
-	$(call install_missing,$(DEB_CHECK) nginx-light curl)
+	$(call install_missing,$(DEB_CHECK) curl)
 	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses \
 		build/release/tests/bench/posts build/npm/tus/ready)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
@@ -307,7 +308,8 @@ SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o e
 	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o)
 UNIT_TESTS += guard ndjson tus store
 FUZZERS += entries tusmeta
-SANITIZED_TESTS += tests/system/test_server_box.py tests/system/test_server_people.py
+SANITIZED_TESTS += $(patsubst %,tests/system/test_server_%.py,access box observations \
+	people sound tls)
 
 $(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
 	$(say) LINK $@

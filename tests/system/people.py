@@ -18,10 +18,15 @@ import tempfile
 import time
 import uuid
 
-from harness import BUILD, DEADLINE_S, KINDS, REPORTS, Failed
+from harness import (BUILD, DEADLINE_S, KINDS, MORNING_NS, NS, REPORTS, ROOT, Case, Failed, noise,
+	write_wav)
 
 API = "/api/v1"
 PASSWORD = "three kind words"
+DAY_NS = 24 * 3600 * NS
+NOBODY_ID = str(uuid.uuid4())
+with open(os.path.join(ROOT, "app/scheme/default.scheme"), encoding="utf-8") as file:
+	SCHEME = file.read()
 
 
 class Answer:
@@ -55,7 +60,7 @@ def free_port():
 class Server:
 	"""chalkbox-server on a port of its own; `url` is where, `link` the first one."""
 
-	def __init__(self, folder=None, arguments=()):
+	def __init__(self, folder=None, arguments=(), tls=None):
 		self.own_folder = folder is None
 		self.folder = folder or tempfile.mkdtemp(prefix="cs-")
 		self.data = os.path.join(self.folder, "data")
@@ -66,7 +71,8 @@ class Server:
 		self.arguments = list(arguments)
 		self.port = free_port()
 		self.host = f"127.0.0.1:{self.port}"
-		self.url = f"http://{self.host}"
+		self.tls = tls # how clients tell it from others, an ssl.SSLContext; None: no TLS
+		self.url = f"http{'s' if tls else ''}://{self.host}"
 		self.wrapper = [] # a command that runs it
 		self.process = self.link = None
 
@@ -74,8 +80,8 @@ class Server:
 		with open(self.log_path, "ab") as log, open(self.said_path, "ab") as said:
 			begin = said.tell()
 			self.process = subprocess.Popen([*self.wrapper, os.path.join(BUILD, "chalkbox-server"),
-				"--data", self.data, "--listen", self.host, "--plain", "--name", "Test school",
-				*self.arguments],
+				"--data", self.data, "--listen", self.host, *([] if self.tls else ["--plain"]),
+				"--name", "Test school", *self.arguments],
 				stdin=subprocess.DEVNULL, stdout=said, stderr=log, start_new_session=True)
 		deadline = time.monotonic() + DEADLINE_S
 		while not (said := self._said(begin)).endswith("\n"): # told in one piece, once ready
@@ -107,9 +113,15 @@ class Server:
 		if code != 0 or any(report in said for report in REPORTS):
 			raise Failed(f"the server ended with {code}:\n{said[-4000:]}")
 
+	def connect(self):
+		"""A client's way to it."""
+		if self.tls:
+			return http.client.HTTPSConnection(self.host, timeout=DEADLINE_S, context=self.tls)
+		return http.client.HTTPConnection(self.host, timeout=DEADLINE_S)
+
 	def check_log(self):
 		"""No secret that was ever sent or given is in the log."""
-		said = self.log()
+		said = self.log() if os.path.exists(self.log_path) else ""
 		for secret in self.secrets:
 			if secret in said:
 				raise Failed(f"`{secret}` is in the log:\n{said[-4000:]}")
@@ -124,8 +136,11 @@ class Server:
 		self.kill()
 		for client in self.clients:
 			client.close()
-		if self.own_folder:
-			shutil.rmtree(self.folder, ignore_errors=True)
+		try:
+			self.check_log()
+		finally:
+			if self.own_folder:
+				shutil.rmtree(self.folder, ignore_errors=True)
 
 	def database(self):
 		"""Its database, for a look or a lie; only while it is stopped for the latter."""
@@ -152,11 +167,24 @@ class Client:
 		self.connection = None
 		server.clients.append(self)
 
+	def remember(self, path, body, headers):
+		"""What somebody sends as a secret, be it right or wrong."""
+		sent = re.findall(r"/invitations/([^/?]+)", path)
+		sent += re.findall(r"__Host-chalkbox=([^;]+)", headers.get("Cookie", ""))
+		sent += headers.get("Authorization", "").split()[1:]
+		sent.append(headers.get("X-Chalkbox-Token", ""))
+		if headers.get("Content-Type") == "application/json":
+			with contextlib.suppress(ValueError, TypeError, AttributeError, RecursionError):
+				said = json.loads(body)
+				sent += [said.get(name) for name in ("password", "old", "new", "code")]
+		self.server.secrets.update(one for one in sent if isinstance(one, str) and len(one) >= 8)
+
 	def send(self, method, path, body=None, headers=None):
 		"""One request; a connection that has gone stale is opened anew."""
+		self.remember(path, body, headers or {})
 		for left in (1, 0):
 			if self.connection is None:
-				self.connection = http.client.HTTPConnection(self.server.host, timeout=DEADLINE_S)
+				self.connection = self.server.connect()
 			try:
 				self.connection.request(method, path, body=body, headers=headers or {})
 				got = self.connection.getresponse()
@@ -228,7 +256,6 @@ class Person(Client):
 	def join(self, link, password=PASSWORD, **more):
 		"""Follows an invitation's link."""
 		code = link.rsplit("/", 1)[1]
-		self.server.secrets.update((code, password))
 		return self._signed_in(self.post(f"/invitations/{code}", {"password": password, **more}))
 
 	def sign_in(self, name=None, password=PASSWORD):
@@ -236,7 +263,6 @@ class Person(Client):
 			{"name": name or self.name, "password": password}))
 
 	def change_password(self, old, new):
-		self.server.secrets.update((old, new))
 		return self._signed_in(self.request("PUT", "/password", {"old": old, "new": new}))
 
 	def invite(self, name, *roles):
@@ -262,7 +288,7 @@ class BoxSide(Client):
 		if answer.status != 201:
 			raise Failed(f"pairing: {answer}")
 		self.id, self.token = answer.json["box"], answer.json["token"]
-		server.secrets.update((code, self.token))
+		server.secrets.add(self.token)
 		self.journal_id = str(uuid.uuid4())
 		self.entries = []
 
@@ -358,3 +384,73 @@ class BoxSide(Client):
 					sounds[row["seq"]] = file.read()
 		self.entries = rows
 		return sounds
+
+
+# --- what tests begin with ---
+
+def opus(seconds, seed):
+	"""Real sound: noise as Ogg Opus."""
+	with tempfile.TemporaryDirectory() as folder:
+		wav = write_wav(os.path.join(folder, "a.wav"), noise(int(16000 * seconds), seed))
+		path = os.path.join(folder, "a.opus")
+		subprocess.run(["opusenc", "--quiet", "--bitrate", "24", "--serial", "7", wav, path],
+			check=True)
+		with open(path, "rb") as encoded:
+			return encoded.read()
+
+
+class ServerCase(Case):
+	"""One server for a class of tests."""
+
+	@classmethod
+	def setUpClass(cls):
+		super().setUpClass()
+		cls.server = Server()
+		cls.addClassCleanup(cls.server.close)
+		cls.server.start()
+		cls.administrator = Person(cls.server)
+		cls.first_link = cls.server.link
+		joined = cls.administrator.join(cls.first_link)
+		if joined.status != 201:
+			raise Failed(f"the first administrator: {joined}")
+
+	@classmethod
+	def tearDownClass(cls):
+		if cls.server.process:
+			cls.server.stop()
+		super().tearDownClass()
+
+	def invite(self, *roles, name=None):
+		return self.administrator.invite(name or f"{roles[0]} {uuid.uuid4().hex[:8]}", *roles)
+
+	def refused(self, answer, status, word):
+		self.assertEqual((answer.status, answer.error), (status, word), answer)
+
+
+class Lessons(ServerCase):
+	"""A coach's box with three lessons; one teacher each for the first two."""
+
+	@classmethod
+	def setUpClass(cls):
+		super().setUpClass()
+		admin = cls.administrator
+		cls.coach, cls.other_coach = admin.invite("Coach", "coach"), admin.invite("Coach 2", "coach")
+		cls.teacher, cls.other_teacher = (admin.invite("Teacher", "teacher"),
+			admin.invite("Teacher 2", "teacher"))
+		cls.sounds = [opus(3, 1), opus(2, 2)]
+		box = cls.box_side = BoxSide(cls.server, cls.coach)
+		box.add_boot(MORNING_NS)
+		cls.lesson, (cls.heard, cls.unheard) = box.add_lesson(SCHEME, 60 * NS,
+			[(5 * NS, "questioning"), (9 * NS, "transition"), (30 * NS, "transition")],
+			[(4 * NS, 7 * NS, cls.sounds[0]), (8 * NS, 10 * NS, cls.sounds[1])], 100 * NS)
+		cls.second, (cls.same,) = box.add_lesson(SCHEME, 600 * NS, [(5 * NS, "questioning")],
+			[(4 * NS, 7 * NS, cls.sounds[0])], 100 * NS)
+		cls.third, _ = box.add_lesson(SCHEME, 1200 * NS, [(5 * NS, "questioning")])
+		box.bring()
+		kept = box.bring_sound(cls.heard, cls.sounds[0])
+		if kept.status not in (200, 201, 204):
+			raise Failed(f"sound: {kept}")
+		for lesson, teacher in ((cls.lesson, cls.teacher), (cls.second, cls.other_teacher)):
+			answer = cls.coach.patch(f"/observations/{lesson}", {"teacher": teacher.id})
+			if answer.status != 200:
+				raise Failed(f"assigning: {answer}")

@@ -5,22 +5,17 @@ killed.
 import base64
 import contextlib
 import hashlib
-import http.client
 import json
 import os
 import random
-import re
 import shutil
-import signal
 import socket
-import ssl
-import subprocess
 import threading
 import time
 import unittest
 import uuid
 
-from harness import BUILD, DEADLINE_S, ROOT, SLOW, Case, Failed
+from harness import DEADLINE_S, ROOT, SLOW, Case, Failed
 from people import API, BoxSide, Client, Person, Server
 
 with open(os.path.join(ROOT, "app/scheme/default.scheme"), encoding="utf-8") as file:
@@ -74,7 +69,6 @@ class BoxCase(Case):
 	def tearDownClass(cls):
 		if cls.server.process:
 			cls.server.stop()
-		cls.server.check_log()
 		super().tearDownClass()
 
 	def box(self, **more):
@@ -893,99 +887,6 @@ class Killed(BoxCase):
 				if seq in missing:
 					self.assertIn(box.bring_sound(seq, data).status, (200, 201))
 			self.assertEqual(self.look(box)["snippets"]["missing"], [])
-
-
-class Encrypted(Case):
-	def start(self, *arguments):
-		server = Server(arguments=arguments)
-		self.addCleanup(server.close)
-		return server
-
-	def test_it_makes_a_key_of_its_own_and_shows_its_pin(self):
-		server = self.start()
-		server.host = f"127.0.0.1:{server.port}"
-		pins = []
-		for _ in range(2): # the second start finds the key of the first
-			with open(server.said_path, "wb") as said:
-				process = subprocess.Popen([os.path.join(BUILD, "chalkbox-server"), "--data",
-					server.data, "--listen", server.host], stdout=said, stderr=subprocess.STDOUT)
-			self.addCleanup(process.kill)
-			def pin():
-				with open(server.said_path, encoding="utf-8") as said:
-					return re.search(r"sha256//[A-Za-z0-9+/]{43}=", said.read())
-			pins.append(until(pin, "the pin")[0])
-			der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", server.port)))
-			begin = der.index(bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d030107034200"))
-			self.assertEqual(pins[-1], "sha256//" + base64.b64encode(
-				hashlib.sha256(der[begin:begin + 91]).digest()).decode())
-			context = ssl.create_default_context(cadata=ssl.DER_cert_to_PEM_cert(der))
-			with socket.create_connection(("127.0.0.1", server.port), DEADLINE_S) as link, \
-					context.wrap_socket(link, server_hostname="127.0.0.1") as safe:
-				self.assertIn(safe.version(), ("TLSv1.2", "TLSv1.3"))
-				safe.sendall(b"GET /api/v1/session HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-				self.assertTrue(safe.recv(100).startswith(b"HTTP/1.1 401"))
-			process.send_signal(signal.SIGTERM)
-			self.assertEqual(process.wait(DEADLINE_S), 0)
-		self.assertEqual(pins[0], pins[1])
-		mode = os.stat(os.path.join(server.data, "tls/key.pem")).st_mode & 0o777
-		self.assertEqual(mode, 0o600)
-
-	def test_its_start_and_the_page_of_boxes_show_the_short_form_that_boxes_show(self):
-		server = self.start()
-		said = subprocess.Popen([os.path.join(BUILD, "chalkbox-server"), "--data", server.data,
-			"--listen", f"127.0.0.1:{server.port}"], stdout=subprocess.PIPE, text=True)
-		self.addCleanup(said.stdout.close)
-		self.addCleanup(said.wait)
-		self.addCleanup(said.kill)
-		lines = iter(said.stdout.readline, "")
-		pin, short = next(found.groups() for line in lines if
-			(found := re.search(r"(sha256//\S+), which they show as ([0-9a-f-]+)$", line.strip())))
-		digest = base64.b64decode(pin.removeprefix("sha256//")).hex()
-		self.assertEqual(short, "-".join(re.findall("....", digest[:16])))
-		server.link = next(line.strip() for line in lines if "/#/welcome/" in line)
-		person = Person(server)
-		person.connection = http.client.HTTPSConnection("127.0.0.1", server.port,
-			timeout=DEADLINE_S, context=ssl._create_unverified_context())
-		person.origin = f"https://127.0.0.1:{server.port}"
-		person.join(server.link, coach=True)
-		self.assertEqual(person.post("/boxes", {}).json["pin"], short)
-
-	def test_behind_a_proxy_it_does_not_know_the_key_that_boxes_see(self):
-		server = self.start("--behind-proxy")
-		server.start()
-		person = Person(server)
-		person.join(server.link, coach=True)
-		self.assertIsNone(person.post("/boxes", {}).json["pin"])
-
-	def refused(self, *arguments):
-		server = self.start()
-		run = subprocess.run([os.path.join(BUILD, "chalkbox-server"), *arguments],
-			cwd=server.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=DEADLINE_S,
-			check=False)
-		return run.returncode, run.stderr.decode()
-
-	def test_it_does_not_speak_plainly_to_a_network(self):
-		code, said = self.refused("--data", "d", "--listen", "0.0.0.0:0", "--plain")
-		self.assertEqual(code, 1)
-		self.assertIn("--behind-proxy", said)
-
-	def test_mistakes_are_named_with_the_way_out(self):
-		for arguments, word in ((("--data", "d"), "--listen"), (("--data", "d", "--listen", "x"), "ADDRESS:PORT"),
-				(("--data", "d", "--listen", "127.0.0.1:0", "--tls-key", "x"), "--tls-cert"),
-				(("--data", "d", "--listen", "127.0.0.1:0", "--tls-key", "x", "--tls-cert", "y"), "y"),
-				(("--data", "/proc/x", "--listen", "127.0.0.1:0"), "/proc/x"),
-				(("--data", "d", "--listen", "127.0.0.1:0", "--connections", "0"), "--connections")):
-			code, said = self.refused(*arguments)
-			self.assertNotEqual(code, 0)
-			self.assertIn(word, said)
-
-	def test_two_do_not_work_in_one_folder(self):
-		server = self.start("--plain")
-		server.start()
-		code, said = self.refused("--data", server.data, "--listen", "127.0.0.1:0", "--plain")
-		self.assertEqual(code, 1)
-		self.assertIn("another chalkbox-server", said)
-		server.stop()
 
 
 if __name__ == "__main__":
