@@ -2,6 +2,7 @@
 #include "app/server/blobs.h"
 #include "app/server/observations.h"
 #include "app/server/people.h"
+#include "app/server/uploads.h"
 #include "app/server/wav.h"
 
 #include <errno.h>
@@ -172,6 +173,11 @@ static int withdraw(struct request *request, struct error *error)
 		server_now_ns(), error);
 	if (r > 0) {
 		return gone(request, &sound);
+	}
+	if (r == 0) {
+		r = uploads_end(server,
+			&(struct upload_which){.journal = observation.journal, .seq = sound.seq},
+			error);
 	}
 	if (r == 0) {
 		r = store_sound_drop(server->store, server->blobs, sound.sha256, error);

@@ -7,6 +7,7 @@
 #include "app/server/store_boxes.h"
 #include "app/server/store_people.h"
 #include "app/server/token.h"
+#include "app/server/uploads.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -164,6 +165,7 @@ static int change(
 {
 	enum relation relation =
 		strcmp(box->coach, request->person) == 0 ? RELATION_COACH : RELATION_NONE;
+	bool revoked = json_object_get(json, "revoked");
 	int r;
 
 	/* whoever may not even name it does not learn that it exists */
@@ -174,10 +176,14 @@ static int change(
 	if (r != 0) {
 		return r;
 	}
-	return store_box_change(request->server->store, box->id,
+	r = store_box_change(request->server->store, box->id,
 		json_string_value(json_object_get(json, "name")),
-		json_string_value(json_object_get(json, "coach")),
-		json_object_get(json, "revoked") ? server_now_ns() : 0, error);
+		json_string_value(json_object_get(json, "coach")), revoked ? server_now_ns() : 0,
+		error);
+	if (r == 0 && revoked) { /* nobody can go on with what it was bringing */
+		r = uploads_end(request->server, &(struct upload_which){.box = box->id}, error);
+	}
+	return r;
 }
 
 static int change_box(struct request *request, struct error *error)

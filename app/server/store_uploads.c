@@ -3,6 +3,7 @@
 #include "app/server/store_sql.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct work {
@@ -252,6 +253,55 @@ int store_upload_expire(
 	return r != 0 ? r : store_upload_remove(store, ret_id, error);
 }
 
+/* --- what nobody wants any more --- */
+
+struct ending {
+	const struct upload_which *which;
+	struct sql_list ids;
+};
+
+static void id_row(sqlite3_stmt *stmt, void *item)
+{
+	sql_text(stmt, 0, item, ID_CHARS);
+}
+
+static int end_job(struct store_db *db, void *arg, struct error *error)
+{
+	struct ending *ending = arg;
+	const struct upload_which *which = ending->which;
+	sqlite3_stmt *stmt;
+	int r;
+
+	r = which->box ? sql_begin(db, &stmt, error, "SELECT id FROM upload WHERE box = $1", "t",
+				 which->box)
+		       : sql_begin(db, &stmt, error,
+				 "SELECT id FROM upload WHERE journal = $1 AND seq = $2", "ti",
+				 which->journal, which->seq);
+	if (r == 0) {
+		r = sql_all(db, stmt, id_row, ID_CHARS, &ending->ids, error);
+	}
+	for (size_t i = 0; i < ending->ids.n && r == 0; i++) {
+		r = sql_do(db, NULL, error, "DELETE FROM upload WHERE id = $1", "t",
+			(const char *)ending->ids.items + i * ID_CHARS);
+	}
+	return r;
+}
+
+int store_uploads_end(struct store *store, const struct upload_which *which, char **ret_ids,
+	size_t *ret_n, struct error *error)
+{
+	struct ending ending = {.which = which};
+	int r = store_write(store, end_job, &ending, error);
+
+	if (r < 0) {
+		free(ending.ids.items);
+		return r;
+	}
+	*ret_ids = ending.ids.items;
+	*ret_n = ending.ids.n;
+	return 0;
+}
+
 /* --- what the sweep asks --- */
 
 static int known(struct store_db *db, const char *sql, const char *key, struct error *error)
@@ -268,7 +318,11 @@ static int known(struct store_db *db, const char *sql, const char *key, struct e
 
 static int upload_known(struct store_db *db, void *arg, struct error *error)
 {
-	return known(db, "SELECT 1 FROM upload WHERE id = $1", arg, error);
+	return known(db,
+		"SELECT 1 FROM upload u JOIN snippet s ON s.journal = u.journal AND s.seq = u.seq "
+		"JOIN box ON box.id = u.box "
+		"WHERE u.id = $1 AND s.withdrawn_ns = 0 AND box.revoked_ns = 0",
+		arg, error);
 }
 
 static int blob_known(struct store_db *db, void *arg, struct error *error)

@@ -55,7 +55,24 @@ int store_upload_remove(struct store *store, const char *id, struct error *error
 int store_upload_expire(struct store *store, int64_t now_ns, char ret_id[static ID_CHARS],
 	struct error *error) MUST_CHECK;
 
-/* Whether there is an upload of that id, a blob of that hash: 1, 0 or -errno. */
+/* Which uploads: all of a box, or those of one snippet. */
+struct upload_which {
+	const char *box;     /* NULL: of the snippet */
+	const char *journal;
+	int64_t seq;
+};
+
+/*
+ * Removes those. Their ids: *ret_n texts of ID_CHARS each, for the caller to free;
+ * their files the caller's to remove. 0 or -errno.
+ */
+int store_uploads_end(struct store *store, const struct upload_which *which, char **ret_ids,
+	size_t *ret_n, struct error *error) MUST_CHECK;
+
+/*
+ * Whether there is an upload of that id that somebody wants, a blob of that hash: 1, 0
+ * or -errno.
+ */
 int store_upload_known(struct store *store, const char *id, struct error *error) MUST_CHECK;
 int store_blob_known(struct store *store, const char *sha256, struct error *error) MUST_CHECK;
 

@@ -6,6 +6,7 @@
  */
 #include "app/server/streams.h"
 
+#include "app/server/blobs.h"
 #include "app/server/uploads.h"
 
 #include <errno.h>
@@ -107,6 +108,57 @@ void streams_delist(struct uploads *uploads, struct stream *stream)
 		}
 	}
 	(void)pthread_mutex_unlock(&uploads->lock);
+}
+
+static bool is_of(const struct upload_row *row, const struct upload_which *which)
+{
+	return which->box
+		? strcmp(row->box, which->box) == 0
+		: row->of.seq == which->seq && strcmp(row->of.journal, which->journal) == 0;
+}
+
+/* Steals one of which there is no row yet. Whether there was one. */
+static bool steal_new(
+	struct uploads *uploads, const struct upload_which *which, char ret_id[static ID_CHARS])
+{
+	struct stream *stream;
+	bool found = false;
+
+	(void)pthread_mutex_lock(&uploads->lock);
+	for (stream = uploads->first; stream && !found; stream = stream->next) {
+		(void)pthread_mutex_lock(&stream->lock);
+		found = stream->is_new && !stream->stolen && is_of(&stream->row, which);
+		if (found) {
+			stream->stolen = true;
+			stream->owed = 0;
+			memcpy(ret_id, stream->id, ID_CHARS);
+		}
+		(void)pthread_mutex_unlock(&stream->lock);
+	}
+	(void)pthread_mutex_unlock(&uploads->lock);
+	return found;
+}
+
+/* Those without a row first: they may get it meanwhile. */
+int uploads_end(struct server *server, const struct upload_which *which, struct error *error)
+{
+	char id[ID_CHARS], *ids;
+	size_t n, i;
+	int r;
+
+	while (steal_new(server->uploads, which, id)) {
+		blobs_part_remove(server->blobs, id);
+	}
+	r = store_uploads_end(server->store, which, &ids, &n, error);
+	if (r < 0) {
+		return r;
+	}
+	for (i = 0; i < n; i++) {
+		streams_steal(server->uploads, ids + i * ID_CHARS);
+		blobs_part_remove(server->blobs, ids + i * ID_CHARS);
+	}
+	free(ids);
+	return 0;
 }
 
 int64_t streams_owed(struct uploads *uploads)

@@ -3,6 +3,7 @@
 #define SERVER_UPLOADS_H
 
 #include "app/server/server.h"
+#include "app/server/store_uploads.h"
 
 #define UPLOAD_BYTES_MOST (32 << 20)
 
@@ -23,6 +24,13 @@ int uploads_expire(struct server *server, struct error *error) MUST_CHECK;
  */
 int uploads_adopt(
 	struct request *request, const char *journal, int64_t seq, struct error *error) MUST_CHECK;
+
+/*
+ * Ends what is on its way and is wanted no more: its bytes leave the disk, also of a
+ * request that is still bringing them. Any thread; blocks on the disk. 0 or -errno.
+ */
+int uploads_end(
+	struct server *server, const struct upload_which *which, struct error *error) MUST_CHECK;
 
 /* Removes files that nobody knows; before the first request. 0 or -errno. */
 int uploads_sweep(struct server *server, struct error *error) MUST_CHECK;
