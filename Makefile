@@ -192,11 +192,16 @@ console: ## Try it by hand: keys are buttons, this machine's microphone listens
 console-run: $(PROGRAMS) build/lesson/lesson.wav
 	@board/sim/console.sh $(B) build/lesson
 
+# The board's images take minutes and no hands: they are made while the first stages run.
 check: ## Run every test; the last line counts them
 	$(call install_missing,$(DEB_CHECK))
-	@rm -f build/tally
+	@$(MAKE) --no-print-directory board-tools || echo "Not all of it can be installed here."
+	@mkdir -p build && rm -f build/tally
 	@CHALKBOX_TALLY=$(CURDIR)/build/tally; export CHALKBOX_TALLY; status=0; \
+	nice -n 19 $(MAKE) --no-print-directory board-images > build/board-images.log 2>&1 & \
+	trap "kill $$! 2>/dev/null" EXIT; trap 'exit 130' INT TERM; \
 	for stage in check-unit check-system check-crash check-web check-board; do \
+		[ $$stage != check-web ] || wait; \
 		$(MAKE) --no-print-directory $$stage || status=1; \
 	done; \
 	awk '{ print "chalkbox: " $$1 " passed, " $$2 " failed, " $$3 " skipped" }' build/tally; \
@@ -463,17 +468,21 @@ bench-board: ## What the recorder costs on arm64, beside arecord and opusenc the
 	@$(board_ready)
 	@CHALKBOX_VM_RELEASE=$(RELEASE) $(PYTHON) tests/bench/board.py $(BENCH)
 
-# Tools, packages and programs, unless there can be no virtual board here
+# Tools, packages, images and programs, unless there can be no virtual board here
 board_ready = $(MAKE) --no-print-directory board-tools || \
 		echo "Not all of it can be installed here."; \
-	if [ -z "$$($(PYTHON) -B board/vm/vm.py)" ]; then \
+	$(MAKE) --no-print-directory board-images && \
+	$(call in,release,all build/lesson/lesson.wav)
+
+board-images:
+	@if [ -z "$$($(PYTHON) -B board/vm/vm.py)" ]; then \
 		$(MAKE) --no-print-directory deb RELEASE=$(RELEASE) ARCH=arm64 && \
-		$(call in,release,all build/lesson/lesson.wav); \
+		board/vm/build --release $(RELEASE) --base > /dev/null; \
 	fi
 
 board-tools:
-	$(call install_missing,$(DEB_BUILD) $(DEB_BOARD))
-.PHONY: check-board bench-board board-tools
+	$(call install_missing,$(DEB_BUILD) $(DEB_DEB) $(DEB_BOARD))
+.PHONY: check-board bench-board board-images board-tools
 
 # --- the rest ---
 
