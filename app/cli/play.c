@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LEAD_NS (2 * NS_PER_S)
+
 static int run(struct cli *cli, int argc, char **argv);
 
 const struct command command_play = {
@@ -90,12 +92,14 @@ static int verify(const char *path, const struct timeline_snippet *snippet, stru
 	return 0;
 }
 
-static int say(const struct playing *playing, const struct timeline_event *event, size_t at,
-	int64_t from_ns, const struct timeline_snippet *snippet)
+static int say(
+	const struct playing *playing, const struct timeline *timeline, size_t at, int64_t from_ns)
 {
+	const struct timeline_event *event = &timeline->events[at];
+	const struct timeline_snippet *snippet = &timeline->snippets[event->snippet];
+	struct moment moment = timeline_moment(timeline, event->t_ns);
 	char time[UNITS_CHARS], from[UNITS_CHARS], length[UNITS_CHARS];
 	json_t *json;
-	int r;
 
 	if (!playing->json) {
 		printf("event %zu, %s%s%s at %s: %s of sound from %s on\n", at + 1,
@@ -105,13 +109,14 @@ static int say(const struct playing *playing, const struct timeline_event *event
 			units_time(from_ns, 1, from));
 		return fflush(stdout) != 0 ? -errno : 0;
 	}
-	json = json_pack("{s:s, s:i, s:I, s:I, s:s, s:o, s:o, s:o}", "format", "chalkbox-play",
-		"version", 1, "event", (json_int_t)at + 1, "snippet",
+	json = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:s, s:o}", "format", "chalkbox-play",
+		"version", 1, "observation", (json_int_t)timeline->observation, "event",
+		(json_int_t)at + 1, "seq", (json_int_t)event->seq, "snippet",
 		(json_int_t)event->snippet + 1, "file", snippet->file, "time",
-		json_seconds(event->t_ns), "from", json_seconds(from_ns), "to",
-		json_seconds(snippet->to_ns));
-	r = json_print(json, stdout);
-	return r < 0 ? r : fflush(stdout) != 0 ? -EIO : 0;
+		json_seconds(event->t_ns));
+	json = json_join(json, json_moment(&moment));
+	json = json_join(json, json_span(timeline, from_ns, snippet->to_ns));
+	return json_print(json, stdout);
 }
 
 static int play_file(const struct playing *playing, const char *path,
@@ -130,15 +135,17 @@ static int play_file(const struct playing *playing, const char *path,
 	}
 	r = sound_seek(
 		sound, (from_ns - snippet->from_ns) / 1000 * (SOUND_RATE_HZ / 1000) / 1000, error);
+	if (r == 0 && playing->out != NULL) {
+		r = speaker_write(sound, playing->out, error);
+	}
 	if (r == 0) {
-		r = say(playing, event, at, from_ns, snippet);
+		r = say(playing, timeline, at, from_ns);
 		if (r < 0) {
 			error_set(error, r, "standard output: %s", strerrordesc_np(-r));
 		}
 	}
-	if (r == 0) {
-		r = playing->out != NULL ? speaker_write(sound, playing->out, error)
-					 : speaker_play(sound, playing->device, error);
+	if (r == 0 && playing->out == NULL) {
+		r = speaker_play(sound, playing->device, error);
 	}
 	sound_close(sound);
 	return r;
@@ -197,7 +204,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		{"out", required_argument, NULL, 'o'},
 		{0},
 	};
-	struct playing playing = {.lead_ns = 2 * NS_PER_S};
+	struct playing playing = {.lead_ns = -1};
 	struct record record;
 	struct error error;
 	int option, r;
@@ -231,6 +238,10 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (playing.device != NULL && playing.out != NULL) {
 		return cli_misuse(cli, "--device and --out exclude each other");
 	}
+	if (playing.lead_ns >= 0 && playing.all) {
+		return cli_misuse(cli, "--lead and --all exclude each other");
+	}
+	playing.lead_ns = playing.lead_ns < 0 ? LEAD_NS : playing.lead_ns;
 	playing.which = argv[optind];
 	playing.event = argv[optind + 1];
 	playing.json = cli->json;

@@ -63,8 +63,9 @@ static int print_lamp(
 	double seconds = script_seconds(said->t_ns, zero_ns);
 
 	if (pressing->json) {
-		json_t *json = json_pack("{s:f, s:s, s:b, s:I}", "time", seconds, "lamp",
-			said->name, "on", said->on, "t_ns", (json_int_t)said->t_ns);
+		json_t *json = json_pack("{s:s, s:i, s:f, s:s, s:b, s:I}", "format",
+			"chalkbox-lamp", "version", 1, "time", seconds, "lamp", said->name, "on",
+			said->on, "t_ns", (json_int_t)said->t_ns);
 
 		if (json == NULL) {
 			return -ENOMEM;

@@ -37,8 +37,17 @@ json_t *json_moment(const struct moment *moment)
 	return json_pack("{s:o, s:o}", "wall", wall(moment), "uncertainty", uncertainty(moment));
 }
 
-/* Moves every member of @from into @to. */
-static json_t *join(json_t *to, json_t *from)
+json_t *json_span(const struct timeline *timeline, int64_t from_ns, int64_t to_ns)
+{
+	struct moment from = timeline_moment(timeline, from_ns);
+	struct moment to = timeline_moment(timeline, to_ns);
+
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "from", json_seconds(from_ns), "to",
+		json_seconds(to_ns), "from_wall", wall(&from), "from_uncertainty",
+		uncertainty(&from), "to_wall", wall(&to), "to_uncertainty", uncertainty(&to));
+}
+
+json_t *json_join(json_t *to, json_t *from)
 {
 	if (to == NULL || from == NULL || json_object_update(to, from) < 0) {
 		json_decref(to);
@@ -50,11 +59,16 @@ static json_t *join(json_t *to, json_t *from)
 
 static json_t *head(const struct timeline *timeline)
 {
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:b, s:o}", "observation",
+	struct moment end = {0};
+
+	if (!timeline->running) {
+		end = timeline_moment(timeline, timeline->length_ns);
+	}
+	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "observation",
 		(json_int_t)timeline->observation, "id", text(timeline->id), "box",
-		text(timeline->box), "start", json_moment(&timeline->start), "length",
-		json_seconds(timeline->length_ns), "running", timeline->running, "ended_by",
-		text(timeline->end_cause));
+		text(timeline->box), "start", json_moment(&timeline->start), "end",
+		json_moment(&end), "length", json_seconds(timeline->length_ns), "running",
+		timeline->running, "ended_by", text(timeline->end_cause));
 }
 
 json_t *json_observation(const struct timeline *timeline)
@@ -64,7 +78,7 @@ json_t *json_observation(const struct timeline *timeline)
 	for (size_t i = 0; i < timeline->n_events; i++) {
 		counted += !timeline->events[i].undone;
 	}
-	return join(head(timeline),
+	return json_join(head(timeline),
 		json_pack("{s:o, s:I, s:I}", "scheme", text(timeline->scheme.name), "events",
 			(json_int_t)counted, "snippets", (json_int_t)timeline->n_snippets));
 }
@@ -72,9 +86,13 @@ json_t *json_observation(const struct timeline *timeline)
 static json_t *event(const struct timeline *timeline, size_t i)
 {
 	const struct timeline_event *event = &timeline->events[i];
-	struct moment moment = timeline_moment(timeline, event->t_ns);
+	struct moment moment = timeline_moment(timeline, event->t_ns), end = {0};
 
-	return json_pack("{s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o}",
+	if (event->span) {
+		end = timeline_moment(timeline, event->end_ns);
+	}
+	return json_pack("{s:I, s:I, s:s, s:s, s:o, s:o, s:o, s:o, s:b, s:b, s:o, s:o, s:o, s:o, "
+			 "s:o}",
 		"number", (json_int_t)i + 1, "seq", (json_int_t)event->seq, "code",
 		event->code->name, "kind", code_kind_name(event->code->kind), "time",
 		json_seconds(event->t_ns), "end",
@@ -82,7 +100,8 @@ static json_t *event(const struct timeline *timeline, size_t i)
 		event->span ? json_seconds(event->end_ns - event->t_ns) : json_null(), "modifier",
 		text(event->modifier), "open", event->open, "undone", event->undone, "snippet",
 		event->snippet >= 0 ? json_integer(event->snippet + 1) : json_null(), "wall",
-		wall(&moment), "uncertainty", uncertainty(&moment));
+		wall(&moment), "uncertainty", uncertainty(&moment), "end_wall", wall(&end),
+		"end_uncertainty", uncertainty(&end));
 }
 
 static json_t *events(const struct timeline *timeline)
@@ -100,7 +119,7 @@ static json_t *events(const struct timeline *timeline)
 
 json_t *json_events(const struct timeline *timeline)
 {
-	return join(head(timeline), json_pack("{s:o}", "events", events(timeline)));
+	return json_join(head(timeline), json_pack("{s:o}", "events", events(timeline)));
 }
 
 static json_t *scheme(const struct timeline *timeline)
@@ -142,13 +161,13 @@ static json_t *snippets(const struct timeline *timeline)
 
 	for (size_t i = 0; i < timeline->n_snippets; i++) {
 		const struct timeline_snippet *snippet = &timeline->snippets[i];
-		json_t *one = json_pack("{s:I, s:I, s:o, s:o, s:o, s:o, s:I, s:o, s:b, s:b, s:o}",
-			"number", (json_int_t)i + 1, "seq", (json_int_t)snippet->seq, "from",
-			json_seconds(snippet->from_ns), "to", json_seconds(snippet->to_ns), "file",
+		json_t *one = json_pack("{s:I, s:I, s:o, s:o, s:I, s:o, s:b, s:b, s:o}", "number",
+			(json_int_t)i + 1, "seq", (json_int_t)snippet->seq, "file",
 			text(snippet->file), "codec", text(snippet->codec), "bytes",
 			(json_int_t)snippet->bytes, "sha256", text(snippet->sha256), "complete",
 			snippet->complete, "gone", snippet->gone, "peaks", peaks(snippet));
 
+		one = json_join(one, json_span(timeline, snippet->from_ns, snippet->to_ns));
 		if (json_array_append_new(list, one) < 0) {
 			json_decref(list);
 			return NULL;
@@ -168,10 +187,11 @@ static json_t *silences(const struct timeline *timeline)
 
 	for (size_t i = 0; i < timeline->n_silences; i++) {
 		const struct timeline_silence *silence = &timeline->silences[i];
-		json_t *one = json_pack("{s:o, s:o, s:s, s:o}", "from",
-			json_seconds(silence->from_ns), "to", json_seconds(silence->to_ns), "why",
-			why[silence->why], "cause", text(silence->cause));
+		json_t *one = json_span(timeline, silence->from_ns, silence->to_ns);
 
+		one = json_join(one,
+			json_pack("{s:s, s:o}", "why", why[silence->why], "cause",
+				text(silence->cause)));
 		if (json_array_append_new(list, one) < 0) {
 			json_decref(list);
 			return NULL;
@@ -186,10 +206,12 @@ static json_t *cues(const struct timeline *timeline)
 
 	for (size_t i = 0; i < timeline->n_cues; i++) {
 		const struct timeline_cue *cue = &timeline->cues[i];
+		struct moment moment = timeline_moment(timeline, cue->t_ns);
 		json_t *one = json_pack("{s:I, s:o, s:o}", "seq", (json_int_t)cue->seq, "time",
 			json_seconds(cue->t_ns), "code",
 			cue->code != NULL ? text(cue->code->name) : json_null());
 
+		one = json_join(one, json_moment(&moment));
 		if (json_array_append_new(list, one) < 0) {
 			json_decref(list);
 			return NULL;
@@ -256,12 +278,12 @@ json_t *json_timeline(const struct timeline *timeline)
 {
 	json_t *json = json_pack("{s:s, s:i}", "format", "chalkbox-timeline", "version", 1);
 
-	json = join(json, head(timeline));
-	json = join(json,
+	json = json_join(json, head(timeline));
+	json = json_join(json,
 		json_pack("{s:o, s:o, s:o}", "scheme", scheme(timeline), "events", events(timeline),
 			"sums", sums(timeline)));
 
-	return join(json,
+	return json_join(json,
 		json_pack("{s:o, s:o, s:o, s:o}", "snippets", snippets(timeline), "silences",
 			silences(timeline), "cues", cues(timeline), "loudness",
 			loudness(timeline)));
@@ -277,5 +299,5 @@ int json_print(json_t *json, FILE *stream)
 	/* 15 digits: a microsecond in three centuries, and no 0.1000000000000001 */
 	r = json_dumpf(json, stream, JSON_INDENT(2) | JSON_REAL_PRECISION(15));
 	json_decref(json);
-	return r < 0 || fputc('\n', stream) == EOF ? -EIO : 0;
+	return r < 0 || fputc('\n', stream) == EOF || fflush(stream) != 0 ? -EIO : 0;
 }

@@ -15,6 +15,10 @@
 json_t *json_seconds(int64_t ns);
 /* {"wall", "uncertainty"}, both null while unknown. */
 json_t *json_moment(const struct moment *moment);
+/* {"from", "to"}, and of both "from_wall", "from_uncertainty" and so on. */
+json_t *json_span(const struct timeline *timeline, int64_t from_ns, int64_t to_ns);
+/* @to with every member of @from; takes over both references. */
+json_t *json_join(json_t *to, json_t *from);
 /* One line of `observations`. */
 json_t *json_observation(const struct timeline *timeline);
 /* The whole timeline: what `show` prints. */
@@ -22,7 +26,7 @@ json_t *json_timeline(const struct timeline *timeline);
 /* An observation with its events only: what `events` prints. */
 json_t *json_events(const struct timeline *timeline);
 
-/* Prints @json and a newline, and drops the reference. 0, -ENOMEM or -EIO. */
+/* Prints @json and a newline at once, and drops the reference. 0, -ENOMEM or -EIO. */
 int json_print(json_t *json, FILE *stream) MUST_CHECK;
 
 #endif
