@@ -8,11 +8,11 @@
 #include "app/cli/cli.h"
 #include "app/cli/record.h"
 #include "app/cli/sound.h"
+#include "app/timeline/json.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +55,21 @@ struct check {
 	int64_t bytes;
 };
 
+/* A finding is one line that can be shown and sent on, whatever a file is called. */
+static void clean(char *text)
+{
+	json_t *utf8 = json_string(text);
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c < ' ' || c == 0x7f || (utf8 == NULL && c > 0x7f)) {
+			*text = '?';
+		}
+	}
+	json_decref(utf8);
+}
+
 static void find(struct check *check, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
@@ -78,6 +93,7 @@ static void find(struct check *check, const char *format, ...)
 	if (vasprintf(&text, format, args) < 0) {
 		check->failed = true;
 	} else {
+		clean(text);
 		check->findings[check->n++] = text;
 	}
 	va_end(args);
@@ -338,25 +354,23 @@ static int check_all(struct check *check, struct error *error)
 static int print_json(const struct check *check)
 {
 	json_t *list = json_array();
-	json_t *json;
-	int r = -1;
 
 	for (size_t i = 0; i < check->n; i++) {
-		json_array_append_new(list, json_string(check->findings[i]));
+		if (json_array_append_new(list, json_string(check->findings[i])) < 0) {
+			json_decref(list);
+			return -ENOMEM;
+		}
 	}
-	json = json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "format", "chalkbox-check",
-		"version", 1, "entries", (json_int_t)check->record->entries.n, "observations",
-		(json_int_t)check->n_observations, "snippets", (json_int_t)check->n_snippets,
-		"bytes", (json_int_t)check->bytes, "findings", list);
-	if (json != NULL) {
-		r = json_dumpf(json, stdout, JSON_INDENT(2));
-		json_decref(json);
-		putchar('\n');
-	}
-	return r;
+	return json_print(
+		json_pack("{s:s, s:i, s:I, s:I, s:I, s:I, s:o}", "format", "chalkbox-check",
+			"version", 1, "entries", (json_int_t)check->record->entries.n,
+			"observations", (json_int_t)check->n_observations, "snippets",
+			(json_int_t)check->n_snippets, "bytes", (json_int_t)check->bytes,
+			"findings", list),
+		stdout);
 }
 
-static void print_text(const struct check *check)
+static int print_text(const struct check *check)
 {
 	for (size_t i = 0; i < check->n; i++) {
 		printf("%s\n", check->findings[i]);
@@ -368,6 +382,7 @@ static void print_text(const struct check *check)
 	} else {
 		printf("%zu finding%s\n", check->n, check->n == 1 ? "" : "s");
 	}
+	return fflush(stdout) != 0 || ferror(stdout) ? -EIO : 0;
 }
 
 static int run(struct cli *cli, int argc, char **argv)
@@ -397,11 +412,9 @@ static int run(struct cli *cli, int argc, char **argv)
 	}
 	if (r < 0) {
 		status = cli_error("%s", error.text);
-	} else if (cli->json) {
-		status = print_json(&check) < 0 || check.n > 0 ? CLI_FAILED : CLI_FINE;
 	} else {
-		print_text(&check);
-		status = check.n > 0 ? CLI_FAILED : CLI_FINE;
+		r = cli->json ? print_json(&check) : print_text(&check);
+		status = r < 0 ? cli_unprinted(cli, r) : check.n > 0 ? CLI_FAILED : CLI_FINE;
 	}
 	forget(&check, 0);
 	free(check.findings);

@@ -66,8 +66,9 @@ int cli_bad_option(const struct cli *cli, int refusal, char **argv, const struct
 	if (refusal == ':') {
 		return cli_misuse(cli, "%s needs a value", word);
 	}
-	for (; options->name != NULL; options++) {
-		if (optopt == options->val) {
+	for (; options->name != NULL; options++) { /* val alone could be a letter's */
+		if (optopt == options->val && strncmp(word, "--", 2) == 0 &&
+			strncmp(word + 2, options->name, strcspn(word + 2, "=")) == 0) {
 			return cli_misuse(cli, "--%s takes no value", options->name);
 		}
 	}

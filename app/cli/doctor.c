@@ -305,6 +305,7 @@ static int run(struct cli *cli, int argc, char **argv)
 		r = doctor_print_json(doctor);
 	} else {
 		doctor_draw_sum(doctor, stdout);
+		r = fflush(stdout) != 0 || ferror(stdout) ? -EIO : 0;
 	}
 	wrong = doctor_count(doctor, FINDING_FAULT) > 0;
 	dismiss(doctor);

@@ -7,6 +7,7 @@
 #include "app/base/clock.h"
 #include "app/cli/draw.h"
 #include "app/cli/units.h"
+#include "app/timeline/json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -184,8 +185,7 @@ static json_t *finding_json(const struct finding *finding)
 
 int doctor_print_json(const struct doctor *doctor)
 {
-	json_t *list = json_array(), *json;
-	int r = 0;
+	json_t *list = json_array();
 
 	for (size_t i = 0; i < doctor->n; i++) {
 		if (json_array_append_new(list, finding_json(&doctor->list[i])) < 0) {
@@ -193,20 +193,15 @@ int doctor_print_json(const struct doctor *doctor)
 			return -ENOMEM;
 		}
 	}
-	json = json_pack("{s:s, s:i, s:o, s:s, s:i, s:i, s:o}", "format", "chalkbox-doctor",
-		"version", 1, "box",
-		doctor->config_result >= 0 ? text_json(doctor->config.name) : json_null(), "state",
-		doctor_count(doctor, FINDING_FAULT) > 0             ? "fault"
-			: doctor_count(doctor, FINDING_WARNING) > 0 ? "warning"
-								    : "ok",
-		"faults", (int)doctor_count(doctor, FINDING_FAULT), "warnings",
-		(int)doctor_count(doctor, FINDING_WARNING), "findings", list);
-	if (json == NULL) {
-		return -ENOMEM;
-	}
-	if (json_dumpf(json, stdout, JSON_INDENT(2)) < 0 || putchar('\n') < 0) {
-		r = -EIO;
-	}
-	json_decref(json);
-	return r;
+	return json_print(
+		json_pack("{s:s, s:i, s:o, s:s, s:i, s:i, s:o}", "format", "chalkbox-doctor",
+			"version", 1, "box",
+			doctor->config_result >= 0 ? text_json(doctor->config.name) : json_null(),
+			"state",
+			doctor_count(doctor, FINDING_FAULT) > 0             ? "fault"
+				: doctor_count(doctor, FINDING_WARNING) > 0 ? "warning"
+									    : "ok",
+			"faults", (int)doctor_count(doctor, FINDING_FAULT), "warnings",
+			(int)doctor_count(doctor, FINDING_WARNING), "findings", list),
+		stdout);
 }

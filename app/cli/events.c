@@ -45,37 +45,24 @@ static int print_all(const struct record *record, json_t *list, struct error *er
 	return r < 0 ? error_set(error, r, "events: %s", strerrordesc_np(-r)) : 0;
 }
 
-static int print(const struct record *record, const char *which, bool json, struct error *error)
+static int print_events(
+	const struct record *record, const char *which, json_t *list, struct error *error)
 {
-	json_t *list = json ? json_array() : NULL;
-	struct timeline *timeline;
-	int r;
+	struct timeline *timeline = NULL;
+	bool all = strcmp(which, "all") == 0;
+	int r = all ? 0 : record_timeline(record, which, &timeline, error);
 
-	if (json && list == NULL) {
-		return error_set(error, -ENOMEM, "events: out of memory");
-	}
-	if (!json) {
-		csv_head(stdout);
-	}
-	if (strcmp(which, "all") == 0) {
-		r = print_all(record, list, error);
-	} else {
-		r = record_timeline(record, which, &timeline, error);
-		if (r == 0) {
-			r = print_one(timeline, list);
-			timeline_free(timeline);
-			if (r < 0) {
-				error_set(error, r, "events: %s", strerrordesc_np(-r));
-			}
-		}
-	}
-	if (r < 0 || !json) {
-		json_decref(list);
+	if (r < 0) {
 		return r;
 	}
-	r = json_print(json_pack("{s:s, s:i, s:o}", "format", "chalkbox-events", "version", 1,
-			       "observations", list),
-		stdout);
+	if (list == NULL) {
+		csv_head(stdout);
+	}
+	if (all) {
+		return print_all(record, list, error);
+	}
+	r = print_one(timeline, list);
+	timeline_free(timeline);
 	return r < 0 ? error_set(error, r, "events: %s", strerrordesc_np(-r)) : 0;
 }
 
@@ -88,6 +75,7 @@ static int run(struct cli *cli, int argc, char **argv)
 	};
 	struct record record;
 	struct error error;
+	json_t *list = NULL;
 	bool csv = false;
 	int option, r;
 
@@ -103,10 +91,22 @@ static int run(struct cli *cli, int argc, char **argv)
 	if (argc - optind > 1) {
 		return cli_misuse(cli, "`%s` is one argument too many", argv[optind + 1]);
 	}
+	if (cli->json && (list = json_array()) == NULL) {
+		return cli_unprinted(cli, -ENOMEM);
+	}
 	r = record_open(cli->config_path, &record, &error);
 	if (r == 0) {
-		r = print(&record, optind < argc ? argv[optind] : "last", cli->json, &error);
+		r = print_events(&record, optind < argc ? argv[optind] : "last", list, &error);
 	}
 	record_close(&record);
-	return r < 0 ? cli_error("%s", error.text) : CLI_FINE;
+	if (r < 0) {
+		json_decref(list);
+		return cli_error("%s", error.text);
+	}
+	if (list != NULL) {
+		r = json_print(json_pack("{s:s, s:i, s:o}", "format", "chalkbox-events", "version",
+				       1, "observations", list),
+			stdout);
+	}
+	return r < 0 ? cli_unprinted(cli, r) : CLI_FINE;
 }

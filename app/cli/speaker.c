@@ -149,13 +149,18 @@ int speaker_write(struct sound *sound, const char *path, struct error *error)
 	unsigned char header[WAV_HEADER_BYTES] = {0};
 	char part[FILE_PATH_CHARS];
 	int64_t frames = 0;
+	struct stat there;
 	int fd, r;
 
+	if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) { /* it would be replaced */
+		return error_set(error, -EEXIST, "%s: is there and is no file; name another", path);
+	}
 	r = file_path(part, sizeof(part), "%s.part", path);
 	if (r < 0) {
 		return error_set(error, r, "%s: the path is too long", path);
 	}
-	fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	unlink(part); /* whoever made it could read ours */
+	fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0) {
 		r = -errno;
 		return error_set(error, r, "%s: %m", part);
