@@ -172,7 +172,7 @@ class Alignment(Case):
 			box.check()
 			figures.append(f"{ppm:+d} ppm worst {worst * 1e3:.2f} ms median {median * 1e3:.2f} ms "
 				f"({len(errors)} events, {len(gaps)} gaps)")
-		say(f"alignment, {MINUTES:g} min at {SPEED:g}x: " + "; ".join(figures) +
+		say(f"| alignment, {MINUTES:g} min at {SPEED:g}x: " + "; ".join(figures) +
 			f"; {recorded - began:.0f} + {time.monotonic() - recorded:.0f} s")
 
 

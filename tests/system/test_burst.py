@@ -4,7 +4,7 @@ import random
 import signal
 import unittest
 
-from harness import Case
+from harness import Case, say
 
 ALONE = True # its edges are stamped a few milliseconds ahead of the wall clock
 SEEDS = int(os.environ.get("CHALKBOX_BURST_SEEDS", "50"))
@@ -102,6 +102,8 @@ class Burst(Case):
 					sorted(("code" + button, box.ns(over), box.ns(at), 0)
 						for at, button, over, _ in presses), f"seed {seed}")
 		box.check()
+		say(f"| {fair} bursts of {PRESSES} presses a second, each kept once, in order; "
+			f"{len(bursts) - fair} came too late and were done again")
 
 	def test_edges_that_come_late_and_all_at_once_are_kept_with_their_stamps(self):
 		source = random.Random(21)

@@ -1,9 +1,11 @@
 """The spoken lesson, end to end: what is pressed, heard, shown, cut."""
+import math
 import os
 import re
 import unittest
+from operator import mul
 
-from harness import LESSON, Case, find, read_wav
+from harness import LESSON, Case, find, read_wav, say
 
 CODES = {"1": "questioning", "2": "engagement", "3": "transition"}
 BLINK_MOST_S = 0.3
@@ -18,6 +20,70 @@ def script():
 			if match:
 				steps.append((float(match[1]), match[2], match[3]))
 	return steps
+
+
+def truth():
+	"""What is heard when: (from, to, speaker, what)."""
+	with open(os.path.join(LESSON, "lesson.truth"), encoding="utf-8") as file:
+		spans = [line.rstrip("\n").split("\t") for line in file if not line.startswith("#")]
+	return [(float(begin), float(end), speaker, what) for begin, end, speaker, what in spans]
+
+
+class Truth(unittest.TestCase):
+	"""The lesson that the tests below play, against what is said about it."""
+
+	@classmethod
+	def setUpClass(cls):
+		cls.sound, cls.rate_hz = read_wav(os.path.join(LESSON, "lesson.wav"))
+		cls.spans = truth()
+
+	def loud(self, begin, end):
+		"""The level of a stretch, as the root of its mean square."""
+		samples = self.sound[round(begin * self.rate_hz):round(end * self.rate_hz)]
+		return math.sqrt(sum(map(mul, samples, samples)) / len(samples))
+
+	def waits(self):
+		ends = [0] + [end for _, end, _, _ in self.spans]
+		begins = [begin for begin, _, _, _ in self.spans] + [len(self.sound) / self.rate_hz]
+		return list(zip(ends, begins))
+
+	def test_its_spans_lie_one_after_the_other(self):
+		for begin, end in self.waits():
+			self.assertLess(begin, end)
+		for begin, end, speaker, what in self.spans:
+			self.assertLess(begin, end)
+			self.assertTrue(speaker and what)
+
+	def test_every_span_is_loud_and_every_wait_is_quiet(self):
+		spans = [self.loud(begin, end) for begin, end, _, _ in self.spans]
+		waits = [self.loud(begin, end) for begin, end in self.waits()]
+		apart_db = 20 * math.log10(min(spans) / max(waits))
+		self.assertGreater(apart_db, 12)
+		say(f"| the lesson's truth: {len(spans)} spans, the faintest {apart_db:.1f} dB above the "
+			f"loudest of {len(waits)} waits")
+
+	def test_each_span_is_loud_from_its_first_moment_to_its_last(self):
+		for i, (begin, end, speaker, what) in enumerate(self.spans):
+			if speaker == "class":
+				continue # which comes and goes slowly
+			for edge, out in ((begin, -1), (end, 1)):
+				inside = max(self.loud(*sorted((edge - out * at, edge - out * (at + 0.02))))
+					for at in (0, 0.02, 0.04))
+				outside = self.loud(*sorted((edge + out * 0.01, edge + out * 0.11)))
+				self.assertGreater(inside, 1.5 * outside, f"{what!r} at {edge:.3f} s")
+
+	def test_the_coach_presses_after_what_it_is_about(self):
+		"""A question is over when its button goes down, an answer has begun when it goes up."""
+		asked = [end for _, end, _, what in self.spans if what.endswith("?")]
+		begun = [begin for begin, _, _, _ in self.spans]
+		downs = [(at, line) for at, line, what in script() if what == "press"]
+		for at in (at for at, line in downs if line == "1"):
+			self.assertTrue(any(0.1 < at - end < 0.5 for end in asked), f"{at:.3f} s")
+		held = [(one[0], two[0]) for one, two in zip(script(), script()[1:])
+			if one[1] == "1" and one[2] == "press" and two[0] - one[0] > 0.5]
+		self.assertEqual(len(held), 3)
+		for _, up in held:
+			self.assertTrue(any(0.1 < up - begin < 0.2 for begin in begun), f"{up:.3f} s")
 
 
 class SpokenLesson(Case):
@@ -99,6 +165,7 @@ class SpokenLesson(Case):
 		source, rate_hz = read_wav(os.path.join(LESSON, "lesson.wav"))
 		snippets = box.snippets()
 		heard = {snippet.file: snippet.samples16 for snippet in snippets}
+		worst = 0
 		for entry in box.entries("press"):
 			# the loudest fifth of a second of what made the coach press
 			ats = [entry["at"] - 1.5 + 0.1 * i for i in range(14)]
@@ -111,6 +178,9 @@ class SpokenLesson(Case):
 				round(snippet.index(at, samples)), 400)
 			self.assertGreater(alike, 0.6, f"at {at:.3f} s")
 			self.assertLess(abs(off) / 16000, 0.010, f"at {at:.3f} s")
+			worst = max(worst, abs(off) / 16000)
+		say(f"| the spoken lesson, at 8x: sound off by at most {worst * 1e3:.2f} ms at "
+			f"{len(box.entries('press'))} presses")
 
 	def test_how_loud_it_was_is_known_for_the_whole_lesson(self):
 		box = self.lesson()
@@ -156,6 +226,8 @@ class Lamps(Case):
 		for pressed, shown in zip(expected, blinks):
 			self.assertGreater(shown, pressed)
 			self.assertLess(shown - pressed, BLINK_MOST_S)
+		slowest = max(shown - pressed for pressed, shown in zip(expected, blinks))
+		say(f"| {len(blinks)} confirmations, the slowest {slowest * 1e3:.0f} ms after its press")
 		# green: dark while it blinks, lit between, dark after the end but for its blink
 		green = [(level, at) for name, level, at in lamps if name == "green"][1:]
 		lit = [at for level, at in green if level]

@@ -100,7 +100,7 @@ class Soak(Case):
 		worst, compared = self.drift(box, source, presses)
 		self.assertLess(worst, 0.010)
 		gaps = box.entries("gap")
-		say(f"soak, {LESSONS} lessons of {MINUTES:g} min at {SPEED:g}x: {len(presses)} events, "
+		say(f"| soak, {LESSONS} lessons of {MINUTES:g} min at {SPEED:g}x: {len(presses)} events, "
 			f"{len(box.snippets())} snippets, {len(gaps)} overruns; its own memory {resident[0]} KiB "
 			f"after the first lesson, {max(resident)} at most, {resident[-1]} after the last; sound off by at most "
 			f"{worst * 1e3:.2f} ms ({compared} compared); {recorded_s:.0f} s")
