@@ -313,7 +313,7 @@ SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o e
 	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o)
 UNIT_TESTS += guard ndjson tus store
 FUZZERS += entries tusmeta
-SANITIZED_TESTS += $(patsubst %,tests/system/test_server_%.py,access box leaving \
+SANITIZED_TESTS += $(patsubst %,tests/system/test_server_%.py,access box hostile leaving \
 	observations people sound tls)
 
 $(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))

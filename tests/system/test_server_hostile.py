@@ -3,11 +3,12 @@ import contextlib
 import random
 import re
 import socket
+import ssl
 import time
 import unittest
 
-from harness import DEADLINE_S, SLOW
-from people import API, Client, Person
+from harness import DEADLINE_S, SLOW, Case, say
+from people import API, Client, Person, Server
 from test_server_box import BoxCase, until
 
 
@@ -213,6 +214,131 @@ class Hostile(BoxCase):
 				half_close=True)
 		self.assertLess(memory() - before, 30_000 * SLOW)
 		self.assert_well()
+
+
+class Full(BoxCase):
+	"""Every connection that the server allows, each with the most it may send."""
+	arguments = ("--request-time", "600")
+	ADDRESSES = 4 # of 64 connections each: as many as there may be
+	EACH = 64
+	HEADERS_BYTES = 60_000 # of what is read ahead, 64 KiB
+	BODY_BYTES = 256 << 10
+	KIB_MOST = 90_000 # of which the bodies are 48 MiB, what is read ahead 16 MiB
+
+	def memory_kib(self):
+		with open(f"/proc/{self.server.process.pid}/status", encoding="ascii") as status:
+			return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+	def unread(self):
+		"""The bytes that came and that the server has not taken."""
+		waiting = 0
+		with open("/proc/net/tcp", encoding="ascii") as table:
+			for line in table.readlines()[1:]:
+				_, local, _, state, queues, *_ = line.split()
+				if int(local.split(":")[1], 16) == self.server.port and state == "01":
+					waiting += int(queues.split(":")[1], 16)
+		return waiting
+
+	def begun(self):
+		box, _ = self.box_with()
+		entries = (f"POST {API}/box/entries?journal={box.journal_id} HTTP/1.1\r\nHost: x\r\n"
+			f"Authorization: Bearer {box.token}\r\nContent-Type: application/x-ndjson\r\n").encode()
+		body = b" " * (self.BODY_BYTES - 100)
+		return ((b"GET /api/v1/session HTTP/1.1\r\nHost: x\r\nX-Long: " + b"a" * self.HEADERS_BYTES),
+			entries + b"Content-Length: %d\r\n\r\n" % self.BODY_BYTES + body,
+			entries + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (1 << 20) + body,
+			# more than it may be: refused, and the rest thrown away as it comes
+			entries + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % (1 << 20) + body * 3)
+
+	def test_held_at_once_they_cost_bounded_memory(self):
+		begun = self.begun()
+		for client in self.server.clients:
+			client.close()
+			client.connection = None
+		before, links = self.memory_kib(), []
+		self.addCleanup(lambda: [link.close() for link in links])
+		for i in range(self.ADDRESSES * self.EACH):
+			links.append(socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S,
+				source_address=(f"127.0.0.{2 + i % self.ADDRESSES}", 0)))
+			links[-1].sendall(begun[i // self.ADDRESSES % len(begun)])
+		until(lambda: self.unread() == 0, "all to be taken")
+		for _ in range(20): # slow senders: each byte is taken, and nothing ends
+			for link in links:
+				link.sendall(b" ")
+		until(lambda: self.unread() == 0, "the slow ones' bytes")
+		grown = self.memory_kib() - before
+		say(f"| {len(links)} connections that hold the most: {grown >> 10} MiB")
+		self.assertLess(grown, self.KIB_MOST * (1 if SLOW == 1 else 8))
+		for link in links:
+			link.settimeout(0)
+			with self.assertRaises(BlockingIOError): # none was cut off to make room
+				link.recv(1)
+			link.close()
+		until(lambda: Person(self.server).get("/session").status == 401, "room for others")
+
+
+class Stalled(Case):
+	"""Connections to a server with TLS that never come to a request."""
+	REQUEST_S = 3
+
+	def start(self):
+		tls = ssl._create_unverified_context()
+		self.server = Server(tls=tls, arguments=["--request-time", str(self.REQUEST_S)]).start()
+		self.addCleanup(self.server.close)
+		incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+		with self.assertRaises(ssl.SSLWantReadError):
+			tls.wrap_bio(incoming, outgoing).do_handshake()
+		self.hello = outgoing.read()
+
+	def begin(self, said, rest, shaken=False):
+		"""A connection that says something, and has more to say, byte by byte."""
+		link = socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S,
+			source_address=("127.0.0.2", 0))
+		link = self.server.tls.wrap_socket(link) if shaken else link
+		self.addCleanup(link.close)
+		link.sendall(said)
+		self.rest[link] = iter([rest[i:i + 1] for i in range(len(rest))])
+
+	def stall(self):
+		"""They stop or dawdle before, within and after their handshake."""
+		self.rest = {}
+		for said in (b"", self.hello[:1], self.hello[:5], self.hello[:100], self.hello[:-1],
+				self.hello, self.hello * 3, b"\x16\x03\x01\xff\xff" + b"x" * 1000):
+			for rest in (b"", self.hello[len(said):]) * 3:
+				self.begin(said, rest)
+		for said in (b"", b"GET /api/v1/session HTTP/1.1\r\nX: "):
+			for rest in (b"", b"x" * 1000):
+				self.begin(said, rest, shaken=True)
+		return list(self.rest)
+
+	def is_over(self, link):
+		link.settimeout(0.01)
+		try:
+			return link.recv(65536) == b""
+		except TimeoutError:
+			return False
+		except OSError:
+			return True
+
+	def test_handshakes_that_stall_are_cut_off_and_hold_up_nobody(self):
+		self.start()
+		links = self.stall()
+		self.assertEqual(Person(self.server).get("/session").status, 401)
+		begin = time.monotonic()
+		while links:
+			for link in links: # a byte now and then of what would be right does not help
+				with contextlib.suppress(OSError):
+					link.sendall(next(self.rest[link], b""))
+			links = [link for link in links if not self.is_over(link)]
+			self.assertLess(time.monotonic() - begin, (self.REQUEST_S + 10) * SLOW)
+		self.assertEqual(Person(self.server).get("/session").status, 401)
+
+	def test_the_server_ends_in_time_while_handshakes_stall(self):
+		self.start()
+		self.stall()
+		begin = time.monotonic()
+		self.server.stop()
+		self.assertLess(time.monotonic() - begin, 10 * SLOW)
 
 
 if __name__ == "__main__":
