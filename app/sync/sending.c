@@ -116,12 +116,15 @@ int sending_entries(struct run *run, struct error *error)
 	int r = 0;
 
 	while (r == 0 && next != before && next <= run->survey.last) {
+		/* what was recorded since the survey is for the next run, with its sound */
+		int64_t left = run->survey.last - next + 1;
+		size_t most = left < BATCH_LINES_MAX ? (size_t)left : BATCH_LINES_MAX;
 		struct entries entries = {0};
 
 		before = next;
 		r = run_may_go_on(run, error);
 		if (r == 0) {
-			r = journal_read(run->journal, next, BATCH_LINES_MAX, &entries, error);
+			r = journal_read(run->journal, next, most, &entries, error);
 		}
 		if (r == 0 && entries.n > 0 && entries.list[0].seq != next) {
 			r = error_set(error, SYNC_E_PERSON,

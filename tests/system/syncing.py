@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -184,6 +185,20 @@ class Station:
 	def pair(self, url, code, *arguments, expect=FINE):
 		return self.run(*arguments, "--pair", url, code, expect=expect)
 
+	def pairing(self):
+		"""What it keeps of its pairing."""
+		with open(os.path.join(self.memory, "pairing"), encoding="utf-8") as file:
+			return file.read()
+
+	def token(self):
+		return re.search("token = (.*)", self.pairing())[1]
+
+	def move(self, url):
+		"""From now on its server is there: a proxy's address."""
+		text = re.sub("(?m)^url = .*", f"url = {url}", self.pairing())
+		with open(os.path.join(self.memory, "pairing"), "w", encoding="utf-8") as file:
+			file.write(text)
+
 	def use(self, url, token, box="0" * 8):
 		"""A pairing written by hand."""
 		os.makedirs(self.memory, exist_ok=True)
@@ -221,6 +236,20 @@ class Site:
 		self.server.start()
 		self.admin.close()
 		self.admin.connection = None
+
+	def over_tls(self, port):
+		"""Goes on at that port with TLS; the key it made itself, as it says it."""
+		self.server.kill()
+		with open(self.server.log_path, "ab") as log:
+			process = self.server.process = subprocess.Popen([os.path.join(BUILD,
+				"chalkbox-server"), "--data", self.server.data, "--listen", f"127.0.0.1:{port}"],
+				stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True)
+		with process.stdout:
+			for line in process.stdout:
+				found = re.search("sha256//[A-Za-z0-9+/=]+", line)
+				if found:
+					return found[0]
+		raise Failed("the server said no key")
 
 	def rows(self, journal):
 		"""What is kept of a journal, as the box's own rows are."""
@@ -265,17 +294,22 @@ class Proxy:
 	"""
 	Stands between boxes and a server on this machine and does harm by a schedule:
 	`harm(number, method, path)` names what happens to the request of that number,
-	None for nothing. `seen` are the requests; `kill` is told of harms that are deaths.
+	None for nothing. `seen` are the requests, `done` the harms, `delivered` counts the
+	requests that came late; `kill` is told of harms that are deaths.
 	"""
 
 	HARMS = ("refuse", "cut body", "cut body early", "cut answer", "drop answer", "delay", "twice",
-		"portal", "redirect", "500", "503", "503 soon", "507", "429", "long answer", "short answer",
-		"more offset", "less offset", "no length", "garbage")
+		"late", "twice late", "portal", "redirect", "500", "503", "503 soon", "507", "429",
+		"long answer", "short answer", "more offset", "less offset", "no length", "garbage")
+	# what the server is told of a request that is not so
+	LIES = {"more length": b"content-length", "less length": b"content-length",
+		"more from": b"upload-offset", "less from": b"upload-offset",
+		"more whole": b"upload-length", "less whole": b"upload-length"}
 
 	def __init__(self, port, harm=lambda number, method, path: None, kill=lambda harm: None, chance=None):
 		self.port, self.harm, self.kill = port, harm, kill
 		self.chance = chance or random.Random(1)
-		self.seen, self.done = [], []
+		self.seen, self.done, self.late, self.delivered = [], [], [], 0
 		self.lock = threading.Lock()
 		self.listener = socket.create_server(("127.0.0.1", 0), backlog=64)
 		self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
@@ -336,6 +370,7 @@ class Proxy:
 			harm = self.harm(number, method, path)
 			if harm:
 				self.done.append(harm)
+		self.deliver(number)
 		length = int(header(head, b"content-length") or 0)
 		if harm == "refuse":
 			return False
@@ -356,8 +391,18 @@ class Proxy:
 			client.sendall(early)
 			return harm not in ("garbage",)
 		if harm == "delay":
-			time.sleep(0.05)
-		server.sendall(head + body)
+			time.sleep(self.chance.uniform(0.001, 0.1))
+		if harm in ("late", "twice late"):
+			with self.lock: # others go through before it
+				self.late.append((number + self.chance.randint(2, 9), head + body))
+			if harm == "late":
+				return False
+		said = self._lie(head, length, harm) if harm in self.LIES else head
+		server.sendall(said + body)
+		if header(said, b"content-length") != header(head, b"content-length"):
+			server.shutdown(socket.SHUT_WR) # no more bytes come, whatever it waits for
+			client.sendall(b"".join(read_answer(answers, method)))
+			return False
 		answer_head, answer = read_answer(answers, method)
 		if harm == "twice":
 			server.sendall(head + body)
@@ -366,6 +411,30 @@ class Proxy:
 			self.kill(harm)
 			return False
 		return self._late(harm, client, answer_head, answer)
+
+	def _lie(self, head, length, harm):
+		"""The head with another number in it, where it has one."""
+		said = header(head, self.LIES[harm])
+		if said is None:
+			return head
+		if harm.startswith("more"):
+			told = int(said) + self.chance.randint(1, 5000)
+		else:
+			told = max(0, int(said) - self.chance.randint(1, max(1, length)))
+		return change(head, self.LIES[harm], str(told).encode())
+
+	def deliver(self, number=None):
+		"""Brings the server what is late and due at the request of that number; None: all."""
+		with self.lock:
+			due = [one for one in self.late if number is None or one[0] <= number]
+			self.late = [one for one in self.late if one not in due]
+		for _, request in due:
+			with contextlib.suppress(OSError, ValueError), socket.create_connection(
+					("127.0.0.1", self.port), timeout=DEADLINE_S) as server:
+				server.sendall(request)
+				with server.makefile("rb") as answers:
+					read_answer(answers, request.split(b" ", 1)[0].decode())
+				self.delivered += 1
 
 	def _early(self, harm):
 		"""An answer by the proxy itself; the server never hears of the request."""

@@ -55,12 +55,11 @@ class Tus(Case):
 		station = Station().grow(1, snippets=1, sizes=(700_000, 700_000))
 		self.addCleanup(station.close)
 		station.pair(site.server.url, site.code())
-		with open(os.path.join(station.memory, "pairing"), encoding="utf-8") as file:
-			token = file.read().split("token = ")[1].split()[0]
+		token = station.token()
 		proxy = Proxy(site.server.port, lambda number, method, path:
 			"507" if method == "POST" and "/uploads" in path else None)
 		self.addCleanup(proxy.close)
-		station.use(proxy.url, token)
+		station.move(proxy.url)
 		station.sync(expect=LATER) # the entries are there, the sound is not
 		(seq, data), = station.sounds.items()
 		chance = random.Random(5)
