@@ -189,7 +189,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
 
 static int complain(int exit_code, const struct error *error)
 {
-	fprintf(stderr, "%schalkbox-sync: %s\n", getenv("JOURNAL_STREAM") ? "<4>" : "",
+	fprintf(stderr, "%schalkbox-sync: %s\n", progress_to_journal() ? "<4>" : "",
 		error->text);
 	return exit_code;
 }
