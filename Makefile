@@ -380,7 +380,7 @@ install-box: $(addprefix $(B)/,chalkbox chalkboxd chalkbox-sync)
 	$(call put,644,$(prefix)/share/chalkbox/scheme,app/scheme/default.scheme)
 	$(call put_unit,chalkboxd.service)
 	$(call put_unit,chalkbox-sync.service)
-	$(call put,644,$(unitdir),systemd/chalkbox-sync.timer)
+	$(call put,644,$(unitdir),systemd/chalkbox-sync.timer systemd/chalkbox-sync-boot.timer)
 	install -D -m 755 systemd/chalkbox-sync.dispatcher $(DESTDIR)$(dispatcherdir)/90-chalkbox-sync
 	install -D -m 644 systemd/chalkbox.sysusers $(DESTDIR)$(prefix)/lib/sysusers.d/chalkbox.conf
 	install -D -m 644 board/chalkbox.rules $(DESTDIR)$(udevdir)/60-chalkbox.rules

@@ -2,7 +2,8 @@
  * NetworkManager knows best: its Metered guesses a phone's hotspot, its primary
  * connection is the one traffic takes. Where it has none, the way out may be one
  * that it does not manage (a cable in /etc/network/interfaces): then the kernel's
- * routes decide. "Limited" or "portal" connectivity counts as up: a coach's laptop
+ * routes decide, of interfaces that are up: a cable that was pulled out leaves its
+ * route behind. "Limited" or "portal" connectivity counts as up: a coach's laptop
  * may be the server on a network that leads nowhere else, and whether somebody in
  * between answers for it is found out by asking it.
  */
@@ -165,7 +166,23 @@ static bool look_at_manager(struct network_seen *ret_seen)
 
 /* --- without one --- */
 
-/* The interface of the default route in /proc/self/net/route; "" for none. */
+/* Whether it is up, and not only switched on: there is a carrier (RFC 2863). */
+static bool is_up(const char *interface)
+{
+	struct ifreq request = {.ifr_flags = 0};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool up;
+
+	if (fd < 0) {
+		return false;
+	}
+	(void)snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", interface);
+	up = ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_RUNNING);
+	(void)close(fd);
+	return up;
+}
+
+/* The first interface that is up of a default route in /proc/self/net/route; "": none. */
 static void route_interface(char ret_name[static IFNAMSIZ])
 {
 	char *text, *line, *rest;
@@ -179,7 +196,7 @@ static void route_interface(char ret_name[static IFNAMSIZ])
 		char name[IFNAMSIZ], to[9], by[9];
 
 		if (sscanf(line, "%15s %8s %8s", name, to, by) == 3 &&
-			strcmp(to, "00000000") == 0) {
+			strcmp(to, "00000000") == 0 && is_up(name)) {
 			memcpy(ret_name, name, sizeof(name));
 			break;
 		}
@@ -201,7 +218,8 @@ static void route6_interface(char ret_name[static IFNAMSIZ])
 		const char *name = strrchr(line, ' ');
 
 		if (strncmp(line, "00000000000000000000000000000000 00 ", 36) == 0 && name &&
-			strcmp(name + 1, "lo") != 0 && strlen(name + 1) < IFNAMSIZ) {
+			strcmp(name + 1, "lo") != 0 && strlen(name + 1) < IFNAMSIZ &&
+			is_up(name + 1)) {
 			(void)snprintf(ret_name, IFNAMSIZ, "%s", name + 1);
 			break;
 		}

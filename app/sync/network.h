@@ -10,7 +10,7 @@ enum network_type { NETWORK_OTHER, NETWORK_WIRELESS };
 
 /* What is known of the way out of this box. */
 struct network_seen {
-	bool up; /* there is a connection or a default route */
+	bool up; /* there is a connection, or a default route over an interface that is up */
 	enum network_type type;
 	bool metered; /* somebody counts the traffic */
 	char ssid[NETWORK_SSID_CHARS]; /* "" for unknown or none */

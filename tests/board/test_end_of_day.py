@@ -205,10 +205,10 @@ class EndOfDay(unittest.TestCase):
 		cls.far = Far(vm, port)
 		cls.far.set_up()
 		vm.wait_unit("NetworkManager")
-		# the timer is on from installation; until its turn comes it must not help
+		# the timers are on from installation; until its turn comes none must help
 		cls.timer = vm.run("systemctl show -P UnitFileState -P ActiveState "
 			"chalkbox-sync.timer").out.split()
-		vm.run("systemctl stop chalkbox-sync.timer")
+		vm.run("systemctl stop chalkbox-sync.timer chalkbox-sync-boot.timer")
 		code = cls.far.coach.post("/boxes", {}).json["code"]
 		vm.put(f"url={SITE}\ncode={code}\npin={cls.far.key}\n", "/boot/firmware/chalkbox-pair.txt")
 		vm.put(PROFILE, "/etc/NetworkManager/system-connections/preconfigured.nmconnection", 0o600)

@@ -152,10 +152,11 @@ class Packages:
 		self.assertEqual(run("stat -c '%U:%G %a %n' /var/lib/chalkbox*").splitlines(),
 			["chalkbox:chalkbox 750 /var/lib/chalkbox",
 				"chalkbox-sync:chalkbox-sync 700 /var/lib/chalkbox-sync"])
-		run("systemctl is-enabled chalkboxd.service chalkbox-sync.timer")
+		run("systemctl is-enabled chalkboxd.service chalkbox-sync.timer chalkbox-sync-boot.timer")
 		units = run("dpkg -L chalkbox | grep -E '/systemd/system/.*\\.(service|timer)$'").split()
 		self.assertEqual({os.path.basename(unit) for unit in units},
-			{"chalkboxd.service", "chalkbox-sync.service", "chalkbox-sync.timer"})
+			{"chalkboxd.service", "chalkbox-sync.service", "chalkbox-sync.timer",
+				"chalkbox-sync-boot.timer"})
 		run("systemd-analyze --man=no verify " + " ".join(units))
 		run("udevadm verify /usr/lib/udev/rules.d/60-chalkbox.rules"
 			if self.release == "trixie" else "test -e /lib/udev/rules.d/60-chalkbox.rules")
@@ -211,7 +212,8 @@ class Packages:
 		self.machine.watch_systemd()
 		self.machine.install(*PACKAGES)
 		asked = self.machine.asked()
-		for unit in ("chalkboxd.service", "chalkbox-sync.timer", "chalkbox-server.service"):
+		for unit in ("chalkboxd.service", "chalkbox-sync.timer", "chalkbox-sync-boot.timer",
+				"chalkbox-server.service"):
 			self.assertRegex(asked, rf"(?m)\bstart .*\b{unit}")
 		self.assertNotRegex(asked, r"(?m)\bstart .*chalkbox-sync\.service")
 
@@ -235,7 +237,8 @@ class Packages:
 		self.machine.watch_systemd()
 		self.machine.run(f"{APT} remove chalkbox chalkbox-server")
 		asked = self.machine.asked()
-		for unit in ("chalkboxd", "chalkbox-sync.service", "chalkbox-sync.timer", "chalkbox-server"):
+		for unit in ("chalkboxd", "chalkbox-sync.service", "chalkbox-sync.timer",
+				"chalkbox-sync-boot.timer", "chalkbox-server"):
 			self.assertRegex(asked, rf"(?m)\bstop .*\b{unit}")
 		self.machine.run("test -e /etc/chalkbox/chalkbox.conf -a -e /etc/chalkbox/server "
 			"-a -d /var/lib/chalkbox-sync -a -e /var/lib/chalkbox/journal.db "

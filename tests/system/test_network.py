@@ -27,6 +27,21 @@ mock.AddObject(point, manager + ".AccessPoint", {"Ssid": dbus.Array(ssid.encode(
 APART = ("unshare", "-rn")
 ROUTED = (*APART, "sh", "-c", """
 	ip link set lo up && ip route add default dev lo && exec "$@" """, "sh")
+# the same over a cable; the kernel notices what becomes of it in a moment
+CABLED = """
+	near_is() {{
+		for i in $(seq 500); do ip link show near | grep -q "state $1 " && return; sleep 0.01; done
+		exit 1
+	}}
+	ip link set lo up && ip link add near type veth peer name far &&
+	ip link set near up && ip link set far up && ip addr add 192.0.2.1/24 dev near &&
+	ip -6 addr add 2001:db8::1/64 dev near nodad && near_is UP &&
+	ip {family} route add default via {far} dev near &&
+"""
+PULLED = """
+	ip link set far down && near_is LOWERLAYERDOWN &&
+	ip {family} route | grep -q "^default.* dev near" &&
+"""
 PYTHON = "/usr/bin/python3" # Debian's, which has dbusmock
 
 
@@ -92,6 +107,30 @@ class Network(Case):
 		for kind in ("", None):
 			self.assert_goes(self.verdict(kind=kind, connectivity=1, wrapper=ROUTED))
 			self.assertIn("no network", self.verdict(kind=kind, wrapper=APART))
+
+	def by_the_kernel(self, *steps, far="192.0.2.2", **more):
+		"""The verdict where there is no NetworkManager, at the end of a cable."""
+		script = "".join((CABLED, *steps)).format(family="-6" if ":" in far else "-4", far=far)
+		wrapper = ("unshare", "-rnm", "sh", "-c", script + 'exec "$@"', "sh")
+		done = subprocess.run([*wrapper, "true"], capture_output=True, text=True, check=False)
+		if done.returncode:
+			self.skipTest(f"no cable of its own can be had here: {done.stderr.strip()}")
+		return self.verdict(kind=None, wrapper=wrapper, **more)
+
+	def test_a_cable_that_was_pulled_out_is_no_way_out_though_its_route_is_there(self):
+		for far in ("192.0.2.2", "2001:db8::2"):
+			self.assert_goes(self.by_the_kernel(far=far))
+			self.assertIn("no network", self.by_the_kernel(PULLED, far=far))
+			self.assertIn("no network", self.by_the_kernel("ip link set near down && ", far=far))
+			self.assert_goes(self.by_the_kernel(PULLED,
+				"ip route add default dev lo metric 5000 && ", far=far))
+
+	def test_without_a_manager_a_list_of_names_allows_no_cable_and_no_unknown_name(self):
+		config = "ssids = school"
+		self.assertIn("ssids", self.by_the_kernel(config=config))
+		wireless = "mount -t tmpfs none /sys/class/net && mkdir -p /sys/class/net/near/phy80211 && "
+		self.assert_goes(self.by_the_kernel(wireless))
+		self.assertIn("ssids", self.by_the_kernel(wireless, config=config))
 
 	def test_a_network_that_leads_nowhere_else_may_hold_the_server(self):
 		for connectivity in (0, 2, 3):

@@ -118,6 +118,44 @@ class Units(unittest.TestCase):
 		self.assertLessEqual(named, made)
 		self.assertIn("gpio", named)
 
+	def timer(self, unit):
+		"""What a timer as shipped says: {key: [values]}."""
+		said = {}
+		for key, value in re.findall(r"(?m)^(\w+)=(.*)$", self.read(os.path.join(self.folder, unit))):
+			said.setdefault(key, []).append(value)
+		return said
+
+	def seconds(self, span):
+		found = re.search(r"(?:μs|us): (\d+)", analyze("timespan", span).stdout)
+		self.assertTrue(found, span)
+		return int(found[1]) / 1e6
+
+	def test_the_boxes_of_a_district_come_spread_over_the_end_of_the_day(self):
+		said = self.timer("chalkbox-sync.timer")
+		self.assertGreaterEqual(self.seconds(said["RandomizedDelaySec"][0]), 15 * 60)
+		self.assertEqual((said["OnCalendar"], said["Persistent"]), (["*-*-* 16:30"], ["true"]))
+		self.assertNotIn("OnBootSec", said) # the lot is for all that a timer waits for
+
+	def test_a_box_without_a_network_manager_syncs_soon_after_it_was_switched_on(self):
+		said = self.timer("chalkbox-sync-boot.timer")
+		self.assertLessEqual(self.seconds(said["OnBootSec"][0]), 180)
+		self.assertLessEqual(self.seconds(said["AccuracySec"][0]), 30)
+		self.assertNotIn("RandomizedDelaySec", said)
+		self.assertEqual(said["Unit"], ["chalkbox-sync.service"])
+		# whoever switches sync's timer on gets this one
+		self.assertEqual(self.timer("chalkbox-sync.timer")["Also"], ["chalkbox-sync-boot.timer"])
+
+	def test_every_unit_is_installed_and_in_the_package(self):
+		with open(os.path.join(ROOT, "Makefile"), encoding="utf-8") as file:
+			makefile = file.read()
+		with open(os.path.join(ROOT, "board/debian/rules"), encoding="utf-8") as file:
+			rules = file.read()
+		for path in self.units():
+			unit = os.path.basename(path)
+			self.assertRegex(makefile, rf"(put_unit,|systemd/){re.escape(unit)}\b")
+			if unit.endswith(".timer"):
+				self.assertRegex(rules, rf"dh_installsystemd -pchalkbox .*\b{re.escape(unit)}\b")
+
 	def test_sound_is_known_to_the_kernel_before_its_devices_are_allowed(self):
 		"""char-alsa is looked up in /proc/devices once, when the service starts."""
 		text = self.read(os.path.join(self.folder, "chalkboxd.service"))
