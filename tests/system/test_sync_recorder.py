@@ -7,7 +7,7 @@ import subprocess
 import unittest
 
 from harness import BUILD, Case
-from syncing import FINE, LATER, SITE_SCHEME, Site
+from syncing import FINE, LATER, SITE_SCHEME, Proxy, Site, Station, same_rows
 
 
 class BesideTheRecorder(Case):
@@ -119,6 +119,89 @@ class BesideTheRecorder(Case):
 		self.box.wait_entry("observation_end")
 		self.box.press("1", self.box.now() + 6)
 		self.box.wait_entry("press", lambda entry: entry["code"] == "question")
+
+
+class ALessonBegins(Case):
+	"""In the midst of a run: it stops where it is, and the next one goes on."""
+
+	def setUp(self):
+		self.site = Site()
+		self.addCleanup(self.site.close)
+		self.box = self.box(speed=20, start=False)
+		self.station = Station(folder=self.box.folder)
+		self.station.pair(self.site.server.url, self.site.code())
+		self.proxy = Proxy(self.site.server.port, self.look)
+		self.addCleanup(self.proxy.close)
+		self.station.move(self.proxy.url)
+		self.awaited = None
+
+	def look(self, number, method, path):
+		"""Does no harm; when the request that is awaited comes, the lesson is opened."""
+		if self.awaited and path.startswith("/api/v1" + self.awaited):
+			self.awaited = None
+			n = len(self.box.entries("observation_start"))
+			self.box.press("5", self.box.now() + 1)
+			self.box.wait_for(lambda: len(self.box.entries("observation_start")) > n, "the lesson")
+
+	def posts(self, path):
+		return sum(seen[0] == "POST" and seen[1].startswith("/api/v1" + path)
+			for seen in self.proxy.seen)
+
+	def begins_at(self, path):
+		"""A run in which the lesson begins at the first request for that path."""
+		self.awaited = path
+		self.proxy.seen.clear()
+		done = self.station.sync(expect=LATER)
+		self.assertIsNone(self.awaited, "it never came so far")
+		self.assertEqual(done.stderr.splitlines()[-1], "chalkbox-sync: a lesson is being "
+			"observed; sync waits for its end (--now does not)")
+		self.assertEqual(self.posts("/box/report"), 0)
+		self.assertIn("a lesson is being observed", self.station.run("--status").stdout)
+
+	def ends(self):
+		"""The lesson; after it all is brought over."""
+		n = len(self.box.entries("observation_end"))
+		self.box.press("5", self.box.now() + 1, hold=3)
+		self.box.wait_for(lambda: len(self.box.entries("observation_end")) > n, "the lesson's end")
+		self.station.sync(expect=FINE)
+		self.station.sync(expect=FINE) # what that run itself gave rise to
+		self.assertTrue(same_rows(self.station.rows(), self.site.rows(self.station.id)))
+		self.assertEqual(set(self.site.sounds().values()), set(self.station.sounds.values()))
+
+	def test_sync_stops_between_two_batches_of_entries(self):
+		self.station.grow(1, events=700, snippets=1)
+		self.box.start()
+		self.begins_at("/box/entries")
+		self.assertEqual(self.posts("/box/entries"), 1)
+		self.assertEqual(len(self.site.rows(self.station.id)), 500)
+		self.assertEqual(self.site.sounds(), {})
+		self.ends()
+
+	def test_sync_stops_between_two_snippets(self):
+		self.station.grow(1, snippets=4, sizes=(300_000, 300_000))
+		self.box.start()
+		self.begins_at("/uploads")
+		self.assertEqual(self.posts("/uploads"), 1)
+		self.assertEqual(len(self.site.sounds()), 1)
+		self.ends()
+
+	def test_sync_stops_after_the_small_snippets_that_go_at_a_time(self):
+		self.station.grow(1, snippets=40, sizes=(1000, 2000))
+		self.box.start()
+		self.begins_at("/uploads")
+		self.assertEqual(len(self.site.sounds()), 16)
+		self.ends()
+
+	def test_sync_stops_between_two_snippets_that_leave_the_box(self):
+		self.station.grow(1, snippets=4)
+		self.box.start()
+		self.station.sync(expect=FINE)
+		self.site.rules(days_on_box=0)
+		self.begins_at("/uploads")
+		self.assertEqual(len(self.station.gone()), 1)
+		self.assertEqual(len(self.station.files()), 3)
+		self.ends()
+		self.assertEqual(self.station.files(), {})
 
 
 if __name__ == "__main__":
