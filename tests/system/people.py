@@ -8,6 +8,7 @@ import hashlib
 import http.client
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -52,9 +53,17 @@ class Answer:
 
 
 def free_port():
-	with socket.socket() as probe:
-		probe.bind(("127.0.0.1", 0))
-		return probe.getsockname()[1]
+	"""
+	One for a server that goes away and comes back to it: below those that the kernel
+	gives to whoever connects somewhere, who could have it by then.
+	"""
+	with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+		first = int(file.read().split()[0])
+	while True:
+		port = random.SystemRandom().randrange(first // 2, first)
+		with socket.socket() as probe, contextlib.suppress(OSError):
+			probe.bind(("127.0.0.1", port))
+			return port
 
 
 class Server:
