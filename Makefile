@@ -312,7 +312,7 @@ SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o e
 	http.o ndjson.o pages.o pairing.o request.o router.o schema.o serve.o store.o store_boxes.o \
 	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o)
 UNIT_TESTS += guard ndjson tus store
-FUZZERS += entries tusmeta
+FUZZERS += entries tusmeta bodies
 SANITIZED_TESTS += $(patsubst %,tests/system/test_server_%.py,access box hostile leaving \
 	observations people sound tls)
 
@@ -344,6 +344,12 @@ $(B)/tests/fuzz/fuzz_%: $(B)/tests/fuzz/fuzz_%.o $(HOUSE)
 	$(say) LINK $@
 	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ \
 		$(call libs,$(PKGS_CORE) $(PKGS_FIRMWARE) $(PKGS_SERVER) $(PKGS_SYNC)) -pthread -lm
+
+# of the server alone: sync has an answer_header() of its own
+$(B)/tests/fuzz/fuzz_bodies: $(addprefix $(B)/,tests/fuzz/fuzz_bodies.o $(SERVER) $(SERVER_PEOPLE) \
+		$(TIMELINE) $(APP))
+	$(say) LINK $@
+	$(Q)$(CC) $(LDFLAGS_$(PROFILE)) $(LDFLAGS) -o $@ $^ $(call libs,$(PKGS_CORE) $(PKGS_SERVER)) -pthread -lm
 
 fuzz: $(FUZZ_PROGRAMS)
 	@mkdir -p $(FUZZERS:%=$(B)/corpus/%)
