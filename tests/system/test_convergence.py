@@ -103,7 +103,8 @@ class Schedule:
 				if self.growths:
 					self.growths -= 1
 					self.grow()
-				elif same_rows(self.station.rows(), self.site.rows(self.station.id)):
+				elif not self.station.files() and same_rows(self.station.rows(),
+						self.site.rows(self.station.id)): # the rule lets all sound go
 					break
 			elif done.returncode == SOMEBODY and not lied:
 				raise Failed(f"sync called for somebody:\n{done.stderr}")
@@ -115,8 +116,6 @@ class Schedule:
 		for seq, data in self.station.sounds.items():
 			if self.site.sound(hashlib.sha256(data).hexdigest()) != data:
 				raise Failed(f"the server lacks the sound of {seq}")
-		if self.station.files():
-			raise Failed("the rule lets all sound go, and some stayed")
 		return self.runs
 
 
