@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { Box, browse, DEADLINE_MS, enter, open, PASSWORD, Person, Server } from './house.mjs';
+import { Box } from './box.mjs';
+import { browse, DEADLINE_MS, enter, open, PASSWORD, Person, Server } from './house.mjs';
 
 const failures = [];
 let server, browser, page, lesson;

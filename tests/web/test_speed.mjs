@@ -5,7 +5,8 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 
-import { Box, browse, enter, open, Person, pressesOf, Server, WEB } from './house.mjs';
+import { Box, pressesOf } from './box.mjs';
+import { browse, enter, open, Person, Server, WEB } from './house.mjs';
 
 const EVENTS = 1000;
 const GOAL_MS = 1000;

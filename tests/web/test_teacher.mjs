@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { browse, DEADLINE_MS, enter, open, PASSWORD, school } from './house.mjs';
+import { school } from './box.mjs';
+import { browse, DEADLINE_MS, enter, open, PASSWORD } from './house.mjs';
 
 let place, browser, page, heard;
 const failures = [];
