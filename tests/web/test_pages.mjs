@@ -1,16 +1,18 @@
 /*
  * Every page, form and question in light and dark, on a wide screen and a phone: axe
  * finds nothing serious, nothing is cut off, and a picture of each is left in
- * build/screenshots for eyes to look at.
+ * build/screenshots for eyes to look at. What of it goes on paper.
  */
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, afterEach, before, describe, test } from 'node:test';
 
 import { school } from './box.mjs';
 import { browse, enter, findings, open, overflow, PASSWORD, Server, settled, SHOTS } from './house.mjs';
 
+const SHEET_PX = 688; /* A4 between its margins */
+const LANES_PX = 568; /* beside the names of the lanes */
 const failures = [];
 let place, browser, url;
 
@@ -198,12 +200,19 @@ describe('a new server', () => {
 });
 
 describe('on paper', () => {
-	test('an observation prints its score, counts and list, and no controls', async () => {
-		const page = await open(browser, url, { failures });
+	let page;
 
+	async function observation(size) {
+		page = await open(browser, url, { ...size, failures });
 		await enter(page, url, 'Jonas Lindqvist');
-		await page.goto(`${url}/#/observations/${place.lessons.fractions}`);
+		await page.goto(url + fractions());
 		await page.locator('.looks li').first().waitFor();
+	}
+
+	afterEach(() => page.context().close());
+
+	test('an observation prints its score, counts and list, and no controls', async () => {
+		await observation();
 		await page.emulateMedia({ media: 'print' });
 		await settled(page);
 		for (const hidden of ['.player', '.filter', '.top', '.looks']) {
@@ -213,10 +222,42 @@ describe('on paper', () => {
 			assert.ok(await page.locator(seen).first().isVisible(), `${seen} is printed`);
 		}
 		assert.ok(await page.locator('.list').getByText('reminder to look, not answered').first().isVisible());
-		assert.ok(Number(await page.locator('.ruler svg').getAttribute('width')) <= 680);
-		await page.pdf({ path: path.join(SHOTS, 'observation.pdf'), format: 'A4', printBackground: false });
-		await page.context().close();
 	});
+
+	for (const [name, width, minutes] of [['wide', 1280, '0'], ['zoomed', 1280, '2'], ['phone', 360, '10']]) {
+		test(`all of the lesson is there, ${name} as the screen is`, async () => {
+			await observation({ width });
+			const end = () => page.waitForFunction((zoomed) => { /* the last minutes are in sight */
+				const box = document.querySelector('.score');
+				const left = box.scrollWidth - box.clientWidth - box.scrollLeft;
+
+				return zoomed ? box.scrollWidth > 2 * box.clientWidth && left < 2 : left < 5;
+			}, minutes !== '0');
+
+			await page.getByLabel('On one screen').selectOption(minutes);
+			await page.keyboard.press('End');
+			await end();
+			await page.evaluate(() => addEventListener('beforeprint', () => { /* the page has heard of it before */
+				globalThis.drawn = document.querySelector('.ruler svg').width.baseVal.value;
+			}));
+			await page.pdf({ path: path.join(SHOTS, `observation-${name}.pdf`), format: 'A4' });
+			assert.ok(await page.evaluate(() => globalThis.drawn) <= LANES_PX, 'as it was printed');
+			await end(); /* on the screen nothing has changed */
+
+			await page.setViewportSize({ width: SHEET_PX, height: 1000 });
+			await page.emulateMedia({ media: 'print' });
+			await settled(page);
+			const sides = (what, side) => page.locator(what).evaluateAll((all, one) =>
+				all.map((each) => each.getBoundingClientRect()[one]), side);
+			const last = Math.max(...await sides('.mark, .snippet', 'right'));
+
+			assert.ok(last > SHEET_PX - 100 && last <= SHEET_PX, `the last sign is at ${last}`);
+			assert.ok(Math.min(...await sides('.mark, .snippet', 'left')) > SHEET_PX - LANES_PX - 10);
+			assert.ok(Math.max(...await sides('.lane-name', 'right')) <= SHEET_PX - LANES_PX, 'names are beside');
+			assert.ok(await overflow(page) <= 0);
+			await page.screenshot({ path: path.join(SHOTS, `paper-${name}.png`) });
+		});
+	}
 });
 
 test('nothing went wrong in any page, and they asked nobody else', () => {

@@ -21,6 +21,7 @@ const RULER = 30;
 const RIBBON = 52;
 const SOUND = 54;
 const BAR_LEAST_PX = 16; /* a span that is too short for the scale is still seen */
+const PAPER_PX = 560; /* beside the names of the lanes on A4; browsers scale it to less */
 const NEAR_PX = 16; /* how far beside a sign a click still means it */
 
 export const SILENCES = {
@@ -262,35 +263,53 @@ function geometryOf(timeline, room, minutes) {
 	};
 }
 
+/* Whether it is drawn for paper: nobody can scroll there. */
+function usePaper() {
+	const [paper, setPaper] = useState(false);
+
+	useLayoutEffect(() => {
+		const print = matchMedia('print');
+		const begin = () => setPaper(true);
+		const look = () => setPaper(print.matches);
+
+		look();
+		addEventListener('beforeprint', begin);
+		addEventListener('afterprint', look);
+		print.addEventListener('change', look);
+		return () => {
+			removeEventListener('beforeprint', begin);
+			removeEventListener('afterprint', look);
+			print.removeEventListener('change', look);
+		};
+	}, []);
+	return paper;
+}
+
 /*
- * @minutes is how much of the lesson one screen shows, 0 for all of it.
+ * @minutes is how much of the lesson one screen shows, 0 for all of it; a sheet of
+ * paper shows all of it.
  */
 export function Score({ timeline, codes, shown, reminders, player, chosen, choose, minutes }) {
 	const scroller = useRef(null);
 	const [room, setRoom] = useState(0);
+	const paper = usePaper();
 
 	useLayoutEffect(() => {
 		const measure = () => {
 			const box = scroller.current;
 			const gutter = box.querySelector('.ruler .lane-name').offsetWidth;
-			const print = matchMedia('print').matches;
 
-			setRoom(Math.max(240, (print ? 680 : box.clientWidth) - gutter));
+			setRoom(Math.max(240, box.clientWidth - gutter));
 		};
 		const observer = new ResizeObserver(measure);
-		const print = matchMedia('print');
 
 		measure();
 		observer.observe(scroller.current);
-		print.addEventListener('change', measure);
-		return () => {
-			observer.disconnect();
-			print.removeEventListener('change', measure);
-		};
+		return () => observer.disconnect();
 	}, []);
 
-	const geometry = useMemo(() => geometryOf(timeline, room || 800, minutes),
-		[timeline, room, minutes]);
+	const geometry = useMemo(() => (paper ? geometryOf(timeline, PAPER_PX, 0)
+		: geometryOf(timeline, room || 800, minutes)), [timeline, room, minutes, paper]);
 	const play = useCallback((time) => player.playAt(time), [player]);
 	const seek = useCallback((time) => player.seek(time), [player]);
 	const ribbon = useMemo(() => html`<${Ribbon} timeline=${timeline} geometry=${geometry} />`,
@@ -318,6 +337,7 @@ export function Score({ timeline, codes, shown, reminders, player, chosen, choos
 			}
 		};
 
+		keep(player.time);
 		player.moved.add(keep);
 		return () => player.moved.delete(keep);
 	}, [player, geometry]);
