@@ -14,6 +14,11 @@ function soundWord(snippet) {
 
 function Row({ event, code, snippet, choose }) {
 	const heard = snippet && audible(snippet);
+	const hear = ({ target }) => {
+		choose(event);
+		/* the player has grown by then: the row must not be behind it */
+		requestAnimationFrame(() => target.scrollIntoView({ block: 'nearest' }));
+	};
 
 	return html`
 		<tr class=${event.undone ? 'undone' : ''} data-row=${event.seq}>
@@ -29,7 +34,7 @@ function Row({ event, code, snippet, choose }) {
 				event.undone && html` <em>taken back</em>`}</th>
 			<td class="time lasts">${event.duration === null ? '' : span(event.duration)}${
 				event.open && html` <em>until the end</em>`}</td>
-			<td>${heard ? html`<button type="button" class="small" onClick=${() => choose(event)}
+			<td>${heard ? html`<button type="button" class="small" onClick=${hear}
 				aria-label=${`Hear ${nameOf(event, code)} at ${clock(event.time)}`}>Hear</button>`
 		: html`<span class="quiet">${soundWord(snippet)}</span>`}</td>
 		</tr>`;
