@@ -20,6 +20,7 @@ import { Account } from './pages/account.js';
 import { Boxes } from './pages/boxes.js';
 import { Observation } from './pages/observation.js';
 import { Observations } from './pages/observations.js';
+import { OverTime } from './pages/overtime.js';
 import { Heading, Trouble, useChange } from './pages/parts.js';
 import { People } from './pages/people.js';
 import { SignIn, Welcome } from './pages/signin.js';
@@ -32,6 +33,7 @@ const PAGES = [
 	{ name: 'people', title: 'People', page: People, roles: ['coach', 'administrator'] },
 	{ name: 'site', title: 'Site', page: Site, roles: ['administrator'] },
 	{ name: 'observations', title: 'An observation', page: Observation, roles: EVERYBODY, ofOne: true },
+	{ name: 'over-time', title: 'Over time', page: OverTime, roles: ['teacher'], hidden: true },
 	{ name: 'account', title: 'My account', page: Account, roles: EVERYBODY, hidden: true },
 ];
 const mayOpen = (me, page) => page.roles.some((role) => me?.roles.includes(role));

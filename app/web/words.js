@@ -75,12 +75,14 @@ const dayFormat = new Intl.DateTimeFormat('en-GB',
 	{ weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
 const shortFormat = new Intl.DateTimeFormat('en-GB',
 	{ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });
+const monthDayFormat = new Intl.DateTimeFormat('en-GB', { day: 'numeric', month: 'short' });
 const hourFormat = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
 const secondFormat = new Intl.DateTimeFormat('en-GB',
 	{ hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
 export const day = (iso) => dayFormat.format(new Date(iso));
 export const shortDay = (iso) => shortFormat.format(new Date(iso));
+export const monthDay = (iso) => monthDayFormat.format(new Date(iso));
 export const hour = (iso) => hourFormat.format(new Date(iso));
 export const second = (iso) => secondFormat.format(new Date(iso));
 

@@ -109,6 +109,29 @@ test('a reminder is answered by the first look before the next one', () => {
 	assert.equal(events.answeredOf(list), '3 reminders, 2 answered');
 });
 
+test('lessons stand beside each other, what one did not know is not nought', () => {
+	const lesson = (codes, list) => ({ events: list, scheme: { codes },
+		sums: codes.map(({ name, modifiers }) => ({ code: name,
+			by_modifier: Object.fromEntries(['', ...modifiers].map((one) => [one, 0])) })) });
+	const rows = events.rowsOf([
+		lesson([{ ...question, title: 'Asking', modifiers: ['wait'] }], [event(1), event(2, { undone: true })]),
+		lesson([question, look], [event(1, { modifier: 'open' }), wait(3, 2), wait(9, 5),
+			event(4, { code: 'engagement', modifier: 'half' })]),
+	]);
+
+	assert.deepEqual(rows.map(({ kind, code, name, hue, values }) => [kind, code, name, hue, ...values]), [
+		['count', 'Questioning', 'Questioning', 0, 1, 3],
+		['part', 'Questioning', 'open', 0, null, 1],
+		['part', 'Questioning', 'wait', 0, 0, 2],
+		['time', 'Questioning', 'median length', 0, null, 3.5],
+		['time', 'Questioning', 'length in all', 0, null, 7],
+		['count', 'Engagement', 'Engagement', 1, null, 1],
+		['part', 'Engagement', 'most', 1, null, 0],
+		['part', 'Engagement', 'half', 1, null, 1],
+		['part', 'Engagement', 'few', 1, null, 0],
+	]);
+});
+
 test('every event falls into exactly one stretch of five minutes', () => {
 	const list = [0, 1, 299.999, 300, 899, 901, 1500].map((time) => event(time));
 	const bins = events.binsOf(list, question, 900);

@@ -51,6 +51,7 @@ const PAGES = [
 	['sign-in', null, '/#/sign-in', 'h1:has-text("Welcome back")'],
 	['observations', 'Jonas Lindqvist', '/#/', '.item'],
 	['observation', 'Jonas Lindqvist', fractions, '.looks li', hear],
+	['over-time', 'Jonas Lindqvist', '/#/over-time', '.bins'],
 	['observation-withdraw', 'Jonas Lindqvist', fractions, '.looks li', async (page) => {
 		await hear(page);
 		await askedBy('Withdraw this sound…')(page);

@@ -280,6 +280,38 @@ describe('what is counted', () => {
 	});
 });
 
+describe('lessons over time', () => {
+	const row = (name) => page.getByRole('row', { name }).locator('td').allTextContents();
+
+	test('stand beside each other with what was counted in each', async () => {
+		const earlier = await place.coach.request('GET', `observations/${place.lessons.unsure}/timeline`);
+		const sums = (name) => [earlier, heard].map((one) => one.sums.find((sum) => sum.code === name));
+
+		await page.goto(`${place.server.url}/#/`);
+		await page.getByRole('link', { name: 'Your lessons over time' }).click();
+		await page.getByRole('link', { name: '19 Nov Fractions, group 7b' }).waitFor();
+		assert.deepEqual(await page.locator('.bins thead a').evaluateAll((all) =>
+			all.map((one) => one.firstChild.data.trim())), ['12 Nov', '19 Nov'], 'not the one without a date');
+		for (const [code, name] of [['questioning', 'Questioning'], ['engagement', 'Engagement'],
+			['transition', 'Transition']]) {
+			assert.deepEqual((await row(new RegExp(`^${name} \\d`))).map((text) => Number(text)),
+				sums(code).map((sum) => sum.count), name);
+		}
+		assert.deepEqual((await row(/^Questioning: open/)).map((text) => Number(text)),
+			sums('questioning').map((sum) => sum.by_modifier.open));
+		assert.deepEqual((await row(/^Questioning: median length/)).map((text) => parseFloat(text)),
+			sums('questioning').map((sum) => Number(sum.median.toFixed(1))));
+		assert.equal(await page.locator('.bins svg').count(), await page.locator('.bins td').count() - 2
+			- await page.locator('.bins td').getByText('–').count(), 'a bar for each number');
+	});
+
+	test('lead back to each', async () => {
+		await page.getByRole('link', { name: '19 Nov' }).click();
+		await page.getByRole('heading', { name: 'Fractions, group 7b' }).waitFor();
+		await page.locator('.mark').first().waitFor();
+	});
+});
+
 describe('the player', () => {
 	for (const [width, height] of [[360, 740], [1280, 900]]) {
 		test(`stays in sight while the list is heard, ${width} wide`, async () => {

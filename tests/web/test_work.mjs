@@ -100,6 +100,15 @@ test('a coach without teachers is told to invite one', async () => {
 	await page.getByText('Nobody is here yet. Invite the first one.').waitFor();
 });
 
+test('lessons over time are for their teacher alone', async () => {
+	const page = await as('Maria Okonkwo');
+
+	await page.locator('.item').first().waitFor();
+	assert.equal(await page.getByText('over time').count(), 0);
+	await page.goto(`${url}/#/over-time`);
+	await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
+});
+
 test('a name of one endless word stays within a narrow screen', async () => {
 	const title = 'Donaudampfschifffahrt'.repeat(9);
 

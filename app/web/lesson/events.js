@@ -107,6 +107,32 @@ export function sumOf(shown, code) {
 }
 
 /*
+ * Lessons beside each other: a row of values, one for each timeline, for the count of
+ * each code, for its modifiers ('part'), and for its spans ('time', in seconds). null
+ * is for what a lesson's scheme did not know, or did not happen in it: not the same
+ * as 0. A code that several lessons know is called as in the last of them.
+ */
+export function rowsOf(timelines) {
+	const lessons = timelines.map((timeline) => new Map(codesOf(timeline).map((code) =>
+		[code.name, { code, sum: sumOf(timeline.events, code) }])));
+	const known = new Map(lessons.flatMap((lesson) =>
+		[...lesson].map(([name, { code }]) => [name, code])));
+
+	return [...known.values()].flatMap((code, i) => {
+		const sums = lessons.map((lesson) => lesson.get(code.name)?.sum);
+		const all = new Set([...lessons].reverse().flatMap((lesson) => lesson.get(code.name)?.code.modifiers ?? []));
+		const row = (kind, name, value) => ({ kind, name, code: code.title, hue: i % HUES,
+			values: sums.map((sum) => (sum ? value(sum) ?? null : null)) });
+		const spans = sums.some((sum) => sum?.spans > 0);
+
+		return [row('count', code.title, (sum) => sum.count),
+			...[...all].map((name) => row('part', name, (sum) => sum.by_modifier[name])),
+			...spans ? [row('time', 'median length', (sum) => sum.median),
+				row('time', 'length in all', (sum) => (sum.spans ? sum.total : null))] : []];
+	});
+}
+
+/*
  * The reminders to look for one code, each with the event that answered it: the
  * first one shown of that code before the next reminder, or null.
  */

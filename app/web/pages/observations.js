@@ -18,6 +18,10 @@ function whenOf(one) {
 export const titleOf = (one) => one.title || (one.start ? `Lesson of ${shortDay(one.start)}`
 	: 'Lesson without a date');
 
+/* Lessons of which this person is the teacher, and of which the time is known; newest first. */
+export const taughtBy = (me, list) => list.filter((one) => one.teacher?.id === me.id && one.start
+	&& !one.running);
+
 function Item({ one, me }) {
 	const mine = one.coach?.id === me.id; /* I observed it */
 	const other = mine || one.guest ? one.teacher : one.coach;
@@ -57,6 +61,8 @@ export function Observations({ me }) {
 			<${Trouble} problem=${problem} again=${again} />
 			${list && list.length === 0 && html`<p class="empty">${
 		me.roles.includes('coach') ? EMPTY.coach : EMPTY.teacher}</p>`}
+			${taughtBy(me, list ?? []).length > 1 && html`
+				<p><a href="#/over-time">Your lessons over time</a></p>`}
 			${[...byMonth].map(([month, items]) => html`
 				<section key=${month}>
 					<h2 class="month">${month}</h2>
