@@ -1,19 +1,25 @@
-/* How heavy the pages are, and how soon a long lesson can be used. */
+/*
+ * How heavy the pages are, and how soon a long lesson can be used. The processor's time
+ * that it takes must always be within the goal. What a clock says depends on what else
+ * the machine does: how much that is, is told by a fixed piece of work in the same
+ * page, by how much longer it takes than the processor was at it. The clock's time is
+ * judged where that says that the machine is quiet, and printed in any case, beside
+ * that of a lesson of a few events.
+ */
 import assert from 'node:assert/strict';
-import fs from 'node:fs';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 
 import { Box, pressesOf } from './box.mjs';
-import { browse, enter, open, Person, Server, WEB } from './house.mjs';
+import { browse, DEADLINE_MS, enter, open, Person, Server } from './house.mjs';
 
 const EVENTS = 1000;
 const GOAL_MS = 1000;
-const LOADED = Number(process.env.CHALKBOX_SLOW ?? 4); /* other work on the same machine */
-const JS_MOST = 60_000;
+const QUIET = 1.5; /* what takes longer than that by so much is not alone here */
+const ROUNDS = 5;
+const JS_MOST_KB = 60;
 
-let server, browser, lesson;
+const lessons = {};
+let server, browser, page, signedIn;
 
 before(async () => {
 	server = await Server.start();
@@ -23,9 +29,13 @@ before(async () => {
 	const presses = pressesOf(EVENTS * 1.2, 5400, 3).filter(([, what]) => what !== 'undo');
 
 	box.switchOn(Date.parse('2026-11-19T07:15:00Z'));
-	lesson = box.lesson(100, 5400, presses, { keep: () => false, encode: false });
+	lessons.many = box.lesson(100, 5400, presses, { keep: () => false, encode: false });
+	lessons.few = box.lesson(6000, 5400, presses.slice(0, 5), { keep: () => false, encode: false });
 	await box.bring();
 	browser = await browse();
+	page = await open(browser, server.url);
+	await enter(page, server.url, 'Maria Okonkwo');
+	signedIn = await page.context().storageState();
 }, { timeout: 240_000 });
 
 after(async () => {
@@ -33,68 +43,148 @@ after(async () => {
 	await server?.stop();
 });
 
-test('all JavaScript together is small', () => {
-	const files = fs.readdirSync(WEB, { recursive: true }).filter((name) => name.endsWith('.js'));
-	const sizes = files.map((name) => gzipSync(fs.readFileSync(path.join(WEB, name))).length);
-	const sum = sizes.reduce((a, b) => a + b, 0);
-
-	console.log(`| JavaScript ${files.length} files, ${(sum / 1000).toFixed(1)} kB gzipped, at most ${JS_MOST / 1000}`);
-	assert.ok(sum <= JS_MOST);
-});
-
-test('a lesson of a thousand events can be used within a second', async () => {
-	const page = await open(browser, server.url);
-
-	await enter(page, server.url, 'Maria Okonkwo');
-	const times = [];
-
-	for (let i = 0; i < 5; i++) {
-		await page.goto(`${server.url}/#/`);
-		await page.locator('.item').waitFor();
-		/* from the click to the frame after which a key walks to the next event */
-		times.push(await page.evaluate(async (id) => {
-			const begin = performance.now();
-
-			location.hash = `#/observations/${id}`;
-			for (;;) {
-				await new Promise((resolve) => requestAnimationFrame(resolve));
-				if (document.querySelector('.mark')) {
-					document.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true }));
-					await new Promise((resolve) => setTimeout(resolve));
-				}
-				if (document.querySelector('.mark[aria-current]')) {
-					await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
-					return performance.now() - begin;
-				}
-			}
-		}, lesson));
+/* In a page: performance.now() at the frame after which a key walks to the next event. */
+async function usable() {
+	for (;;) {
+		await new Promise((resolve) => requestAnimationFrame(resolve));
+		if (document.querySelector('.mark')) {
+			document.dispatchEvent(new KeyboardEvent('keydown', { key: 'n', bubbles: true }));
+			await new Promise((resolve) => setTimeout(resolve));
+		}
+		if (document.querySelector('.mark[aria-current]')) {
+			await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+			return performance.now();
+		}
 	}
-	const marks = await page.locator('.mark').count();
+}
 
-	times.sort((a, b) => a - b);
-	console.log(`| ${marks} events: interactive after ${times[2].toFixed(0)} ms (median of 5, `
-		+ `${times[0].toFixed(0)} to ${times[4].toFixed(0)}), goal ${GOAL_MS}`);
-	assert.ok(marks >= EVENTS, `${marks} events`);
-	assert.ok(times[0] < GOAL_MS * LOADED);
+/* Reads how many ms the processor was at the page's own thread. */
+async function meter(of) {
+	const session = await of.context().newCDPSession(of);
+
+	await session.send('Performance.enable', { timeDomain: 'threadTicks' });
+	return async () => (await session.send('Performance.getMetrics')).metrics
+		.find((one) => one.name === 'ThreadTime').value * 1000;
+}
+
+/* How many times longer work takes now than the processor is at it. */
+async function slowness(of, cpu) {
+	const begin = await cpu();
+	const wall = await of.evaluate(() => {
+		const start = performance.now();
+		let x = 1;
+
+		for (let i = 0; i < 1e8; i++) {
+			x = (x * 31 + i) | 0;
+		}
+		return performance.now() - start + (x & 0);
+	});
+
+	return wall / (await cpu() - begin);
+}
+
+/* From the click in the list, everything but the lesson being there. */
+async function fromList(lesson) {
+	await page.goto(`${server.url}/#/`);
+	await page.locator('.item').first().waitFor();
+	const cpu = await meter(page);
+	const begin = await cpu();
+	const wall = await page.evaluate(`(async () => {
+		const begin = performance.now();
+
+		location.hash = '#/observations/${lesson}';
+		return await (${usable})() - begin;
+	})()`);
+
+	return { wall, cpu: await cpu() - begin, slow: await slowness(page, cpu) };
+}
+
+/* In a browser that has nothing of the pages yet. */
+async function cold(lesson, use) {
+	const context = await browser.newContext({ storageState: signedIn });
+	const fresh = await context.newPage();
+
+	fresh.setDefaultTimeout(DEADLINE_MS);
+	await fresh.addInitScript(`globalThis.done = (${usable})()`);
+	const cpu = await meter(fresh);
+
+	await fresh.goto(`${server.url}/#/observations/${lesson}`);
+	const wall = await fresh.evaluate(() => globalThis.done);
+	const said = await use(fresh, wall, cpu);
+
+	await context.close();
+	return said;
+}
+
+const fromLink = (lesson) => cold(lesson, async (fresh, wall, cpu) =>
+	({ wall, cpu: await cpu(), slow: await slowness(fresh, cpu) }));
+
+/* Each in turn, so that both meet the same machine. */
+async function inTurn(measure) {
+	const all = { few: [], many: [] };
+
+	for (let i = 0; i < ROUNDS; i++) {
+		for (const which of ['few', 'many']) {
+			all[which].push(await measure(lessons[which]));
+		}
+	}
+	return all;
+}
+
+function spread(list, what) {
+	const sorted = list.map((one) => one[what]).sort((a, b) => a - b);
+
+	return { median: sorted[sorted.length >> 1], least: sorted[0], most: sorted.at(-1) };
+}
+
+test('all JavaScript together is small on its way to the browser', async () => {
+	const files = await cold(lessons.few, (fresh) => fresh.evaluate(() =>
+		performance.getEntriesByType('resource')
+			.map(({ name, encodedBodySize: sent, decodedBodySize: whole, transferSize: all }) =>
+				({ name, sent, whole, all }))));
+	const scripts = files.filter((one) => one.name.endsWith('.js'));
+	const kB = (list, what) => list.reduce((sum, one) => sum + one[what], 0) / 1000;
+
+	console.log(`| JavaScript ${scripts.length} files, ${kB(scripts, 'sent').toFixed(1)} kB transferred of `
+		+ `${kB(scripts, 'whole').toFixed(1)}, at most ${JS_MOST_KB}; with letters, styles and a lesson `
+		+ `${kB(files, 'all').toFixed(1)}`);
+	assert.ok(scripts.length > 20 && scripts.every((one) => one.sent > 0), 'all of them came');
+	assert.ok(kB(scripts, 'sent') <= JS_MOST_KB);
 });
 
-test('filtering a thousand events does not make anybody wait', async () => {
-	const page = await open(browser, server.url);
+for (const [name, measure] of [['from the list', fromList], ['from a link, nothing cached', fromLink]]) {
+	test(`a lesson of a thousand events can be used within a second, ${name}`, async () => {
+		const { few, many } = await inTurn(measure);
+		const [wall, cpu] = [spread(many, 'wall'), spread(many, 'cpu')];
+		const slow = spread([...few, ...many], 'slow').median;
 
-	await enter(page, server.url, 'Maria Okonkwo');
-	await page.goto(`${server.url}/#/observations/${lesson}`);
-	await page.locator('.mark').first().waitFor();
-	const ms = await page.evaluate(async () => {
+		console.log(`| ${EVENTS} events ${name}: interactive after ${wall.median.toFixed(0)} ms (median of `
+			+ `${ROUNDS}, ${wall.least.toFixed(0)} to ${wall.most.toFixed(0)}), the processor at it for `
+			+ `${cpu.median.toFixed(0)}, goal ${GOAL_MS}; a few events: ${spread(few, 'wall').median.toFixed(0)} ms, `
+			+ `${spread(few, 'cpu').median.toFixed(0)}; machine ${slow.toFixed(1)} times as slow as alone${
+				slow < QUIET ? '' : ', the clock is not judged'}`);
+		assert.ok(cpu.median < GOAL_MS, `${cpu.median} ms of the processor`);
+		assert.ok(slow >= QUIET || wall.median < GOAL_MS, `${wall.median} ms by the clock`);
+	});
+}
+
+test('filtering a thousand events makes nobody wait', async () => {
+	await fromList(lessons.many);
+	assert.ok(await page.locator('.mark').count() >= EVENTS);
+	const cpu = await meter(page);
+	const begin = await cpu();
+	const wall = await page.evaluate(async () => {
 		const rows = document.querySelectorAll('table.list tbody tr').length;
-		const begin = performance.now();
+		const start = performance.now();
 
 		document.querySelector('.filter input').click();
 		while (document.querySelectorAll('table.list tbody tr').length === rows) {
 			await new Promise((resolve) => requestAnimationFrame(resolve));
 		}
-		return performance.now() - begin;
+		return performance.now() - start;
 	});
+	const busy = await cpu() - begin;
 
-	console.log(`| switching a code off: ${ms.toFixed(0)} ms`);
-	assert.ok(ms < GOAL_MS * LOADED);
+	console.log(`| switching a code off: ${wall.toFixed(0)} ms, the processor at it for ${busy.toFixed(0)}`);
+	assert.ok(busy < GOAL_MS);
 });
