@@ -256,6 +256,8 @@ static int restart(struct microphone *mic, int why)
 				poll(NULL, 0, 50);
 			}
 		}
+		/* one that was resumed runs, and one that runs cannot be prepared */
+		(void)snd_pcm_drop(mic->pcm);
 		why = -EPIPE;
 	}
 	if (why != -EPIPE) {

@@ -19,6 +19,10 @@
  * to do. During a stall it is set to the stall's end, and reads are refused
  * (non-blocking) or held (blocking) while the pointer goes on.
  *
+ * A suspended card says so until it is resumed or prepared anew, and as with the
+ * kernel's, either waits until its power is back. It can be resumed: it then runs
+ * again by itself.
+ *
  * Stamps: alsa-lib itself takes the status stamp right after it asked for the
  * pointer, on the clock that the software parameters name: CLOCK_MONOTONIC in
  * real nanoseconds, as from a kernel driver.
@@ -53,6 +57,7 @@ struct sim {
 	int timer_fd;
 	unsigned channels;
 	int64_t unplug_ns; /* this opening of the card ends then */
+	int64_t suspend_ns; /* this run of it is suspended then */
 	int64_t start;     /* the world's frame at the start */
 	int64_t delivered; /* frames since then, as of the last look */
 	int64_t burst;     /* frames that arrive together */
@@ -97,6 +102,8 @@ static snd_pcm_state_t look(struct sim *sim, int64_t t_ns)
 		snd_pcm_ioplug_set_state(&sim->io, SND_PCM_STATE_DISCONNECTED);
 	}
 	if (sim->io.state == SND_PCM_STATE_RUNNING) {
+		bool suspended = t_ns >= sim->suspend_ns;
+		t_ns = suspended ? sim->suspend_ns : t_ns;
 		int64_t n = world_delivered(&sim->world, sim->start,
 			world_frames(&sim->world, t_ns));
 		n -= n % sim->burst;
@@ -106,6 +113,8 @@ static snd_pcm_state_t look(struct sim *sim, int64_t t_ns)
 		/* as the kernel has it: a full buffer is an overrun already */
 		if (waiting(sim) >= (int64_t)sim->io.buffer_size) {
 			snd_pcm_ioplug_set_state(&sim->io, SND_PCM_STATE_XRUN);
+		} else if (suspended) {
+			snd_pcm_ioplug_set_state(&sim->io, SND_PCM_STATE_SUSPENDED);
 		}
 	}
 	return sim->io.state;
@@ -130,8 +139,9 @@ static int arm(struct sim *sim, int64_t read_to)
 	int64_t t_ns = world_frames_ns(&sim->world,
 		world_source(&sim->world, sim->start, last, &run) + 1);
 
-	if (t_ns > sim->unplug_ns) {
-		t_ns = sim->unplug_ns;
+	int64_t ends_ns = sim->suspend_ns < sim->unplug_ns ? sim->suspend_ns : sim->unplug_ns;
+	if (t_ns > ends_ns) {
+		t_ns = ends_ns;
 	}
 	int64_t soonest_ns = now_ns();
 	if (world_fault(&sim->world, WORLD_STALL, t_ns > soonest_ns ? t_ns : soonest_ns, &to_ns)) {
@@ -140,12 +150,48 @@ static int arm(struct sim *sim, int64_t read_to)
 	return timer_set(sim, t_ns > 0 ? t_ns : AT_ONCE_NS);
 }
 
+static int hold_until(int64_t t_ns)
+{
+	struct timespec until = {
+		.tv_sec = t_ns / NS_PER_SECOND,
+		.tv_nsec = t_ns % NS_PER_SECOND,
+	};
+
+	return -clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
+}
+
+/* Waits until the card has power. 0, or why it will not. */
+static int wait_for_power(struct sim *sim)
+{
+	int64_t to_ns;
+	int r = 0;
+
+	if (world_fault(&sim->world, WORLD_SUSPEND, now_ns(), &to_ns)) {
+		r = hold_until(to_ns < sim->unplug_ns ? to_ns : sim->unplug_ns);
+	}
+	return r ? r : now_ns() >= sim->unplug_ns ? -ENODEV : 0;
+}
+
+/* From @t_ns on it runs, until it is suspended next. */
+static void runs_from(struct sim *sim, int64_t t_ns)
+{
+	int64_t to_ns;
+
+	sim->suspend_ns = world_fault(&sim->world, WORLD_SUSPEND, t_ns, &to_ns)
+		? t_ns
+		: world_next(&sim->world, WORLD_SUSPEND, t_ns);
+}
+
 static int sim_prepare(snd_pcm_ioplug_t *io)
 {
 	struct sim *sim = io->private_data;
 
-	if (now_ns() >= sim->unplug_ns) {
-		return -ENODEV;
+	if (io->state == SND_PCM_STATE_RUNNING) {
+		return -EBUSY; /* as the kernel has it */
+	}
+	int r = wait_for_power(sim);
+	if (r) {
+		return r;
 	}
 	sim->delivered = 0;
 	return timer_set(sim, 0);
@@ -161,7 +207,24 @@ static int sim_start(snd_pcm_ioplug_t *io)
 	}
 	sim->start = world_frames(&sim->world, t_ns);
 	sim->delivered = 0;
+	runs_from(sim, t_ns);
 	return arm(sim, 0);
+}
+
+static int sim_resume(snd_pcm_ioplug_t *io)
+{
+	struct sim *sim = io->private_data;
+
+	if (io->state != SND_PCM_STATE_SUSPENDED) {
+		return -EBADFD;
+	}
+	int r = wait_for_power(sim);
+	if (r) {
+		return r; /* (which alsa-lib takes for success) */
+	}
+	runs_from(sim, now_ns());
+	snd_pcm_ioplug_set_state(io, SND_PCM_STATE_RUNNING);
+	return arm(sim, sim->delivered - waiting(sim));
 }
 
 static int sim_stop(snd_pcm_ioplug_t *io)
@@ -190,7 +253,7 @@ static snd_pcm_sframes_t sim_pointer(snd_pcm_ioplug_t *io)
 	return (snd_pcm_sframes_t)((snd_pcm_uframes_t)sim->delivered % sim->boundary);
 }
 
-/* One sample, full scale at 1, as @bits bits; what is louder is clipped. */
+/* One sample, full scale at 1, in units of 1 / @scale; what is louder is clipped. */
 static int32_t sample_of(double sample, double scale)
 {
 	double value = sample * scale;
@@ -204,6 +267,12 @@ static int32_t sample_of(double sample, double scale)
 	return value == value ? (int32_t)lrint(value) : 0;
 }
 
+/* Of one sample, as it lies in memory. */
+static unsigned bytes_of(snd_pcm_format_t format)
+{
+	return (unsigned)snd_pcm_format_physical_width(format) / 8;
+}
+
 static void samples_put(const struct sim *sim, const snd_pcm_channel_area_t *area,
 	snd_pcm_uframes_t offset, size_t n, unsigned channel)
 {
@@ -211,18 +280,13 @@ static void samples_put(const struct sim *sim, const snd_pcm_channel_area_t *are
 	size_t step_bytes = area->step / 8;
 	char *to = (char *)area->addr + area->first / 8 + offset * step_bytes;
 	bool silent = channel >= width;
+	double scale = ldexp(1, snd_pcm_format_width(sim->io.format) - 1);
+	size_t sample_bytes = bytes_of(sim->io.format);
 
 	for (size_t i = 0; i < n; i++, to += step_bytes) {
 		double sample = silent ? 0 : sim->samples[i * width + channel];
-		if (sim->io.format == SND_PCM_FORMAT_S16_LE) {
-			uint16_t word = htole16((uint16_t)sample_of(sample, 0x1p15));
-			memcpy(to, &word, sizeof(word));
-		} else {
-			bool s24 = sim->io.format == SND_PCM_FORMAT_S24_LE;
-			uint32_t word = htole32(
-				(uint32_t)sample_of(sample, s24 ? 0x1p23 : 0x1p31));
-			memcpy(to, &word, sizeof(word));
-		}
+		uint32_t word = htole32((uint32_t)sample_of(sample, scale));
+		memcpy(to, &word, sample_bytes); /* the low bytes come first */
 	}
 }
 
@@ -247,16 +311,6 @@ static void fetch(struct sim *sim, int64_t first, const snd_pcm_channel_area_t *
 	}
 }
 
-static int hold_until(int64_t t_ns)
-{
-	struct timespec until = {
-		.tv_sec = t_ns / NS_PER_SECOND,
-		.tv_nsec = t_ns % NS_PER_SECOND,
-	};
-
-	return -clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL);
-}
-
 static snd_pcm_sframes_t sim_transfer(snd_pcm_ioplug_t *io, const snd_pcm_channel_area_t *areas,
 	snd_pcm_uframes_t offset, snd_pcm_uframes_t size)
 {
@@ -279,6 +333,8 @@ static snd_pcm_sframes_t sim_transfer(snd_pcm_ioplug_t *io, const snd_pcm_channe
 		return -EPIPE;
 	case SND_PCM_STATE_DISCONNECTED:
 		return -ENODEV;
+	case SND_PCM_STATE_SUSPENDED:
+		return -ESTRPIPE;
 	default:
 		break;
 	}
@@ -354,6 +410,7 @@ static const snd_pcm_ioplug_callback_t sim_callbacks = {
 	.close = sim_close,
 	.sw_params = sim_sw_params,
 	.prepare = sim_prepare,
+	.resume = sim_resume,
 	.drain = sim_drain,
 	.poll_revents = sim_poll_revents,
 };
@@ -369,11 +426,13 @@ static int format_read(const struct sim *sim, unsigned *ret_format, struct error
 		*ret_format = SND_PCM_FORMAT_S16_LE;
 	} else if (!strcmp(text, "S24")) {
 		*ret_format = SND_PCM_FORMAT_S24_LE;
+	} else if (!strcmp(text, "S24_3")) {
+		*ret_format = SND_PCM_FORMAT_S24_3LE;
 	} else if (!strcmp(text, "S32")) {
 		*ret_format = SND_PCM_FORMAT_S32_LE;
 	} else {
-		return error_set(error, -EINVAL, "CHALKBOX_SIM_FORMAT: \"%s\" is not S16, S24 or S32",
-			text);
+		return error_set(error, -EINVAL,
+			"CHALKBOX_SIM_FORMAT: \"%s\" is not S16, S24, S24_3 or S32", text);
 	}
 	return 0;
 }
@@ -418,7 +477,7 @@ static int constraints_set(struct sim *sim, unsigned format)
 	};
 	snd_pcm_ioplug_t *io = &sim->io;
 	unsigned rate_hz = tape_rate_hz(sim->tape);
-	unsigned frame_bytes = sim->channels * (format == SND_PCM_FORMAT_S16_LE ? 2 : 4);
+	unsigned frame_bytes = sim->channels * bytes_of((snd_pcm_format_t)format);
 	int r;
 
 	r = snd_pcm_ioplug_set_param_list(io, SND_PCM_IOPLUG_HW_ACCESS, 2, accesses);
@@ -500,6 +559,7 @@ SND_PCM_PLUGIN_DEFINE_FUNC(chalkbox_sim)
 		return -ENOMEM;
 	}
 	sim->timer_fd = -1;
+	sim->suspend_ns = WORLD_NEVER;
 	r = sim_open(sim, &format, &error);
 	if (r) {
 		if (r != -ENODEV) {

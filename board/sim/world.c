@@ -6,7 +6,8 @@
  *
  *   start          the world's frame at snd_pcm_start()
  *   now            the world's frame now
- *   dead windows   frames nobody delivers; the card's own count skips them
+ *   dead windows   frames nobody delivers; the card's own count skips them (nor
+ *                  does a card that is suspended)
  *
  *   world    0 . . start . . . [dead) . . . . now
  *   card             0 1 2 3           4 5 6 7
@@ -67,7 +68,8 @@ static int64_t second_ns(const struct world *world, double s)
 
 static int fault_read(struct world *world, const char *text, size_t n, struct error *error)
 {
-	static const char *const names[] = { "stall", "dead", "unplug" };
+	static const char *const names[] = { "stall", "dead", "unplug", "suspend" };
+	const size_t n_names = sizeof(names) / sizeof(names[0]);
 	char item[64];
 	char *end;
 
@@ -79,10 +81,11 @@ static int fault_read(struct world *world, const char *text, size_t n, struct er
 
 	size_t word = strcspn(item, "@");
 	size_t fault = 0;
-	while (fault < 3 && (strlen(names[fault]) != word || memcmp(item, names[fault], word))) {
+	while (fault < n_names &&
+		(strlen(names[fault]) != word || memcmp(item, names[fault], word))) {
 		fault++;
 	}
-	if (fault == 3 || !item[word]) {
+	if (fault == n_names || !item[word]) {
 		goto bad;
 	}
 	const char *at = item + word + 1;
@@ -109,7 +112,7 @@ static int fault_read(struct world *world, const char *text, size_t n, struct er
 bad:
 	return error_set(error, -EINVAL,
 		"CHALKBOX_SIM_FAULTS: \"%.*s\" is not KIND@START:LENGTH in seconds, with stall, "
-		"dead or unplug as KIND, such as \"stall@12.5:3\"",
+		"dead, unplug or suspend as KIND, such as \"stall@12.5:3\"",
 		(int)(n < 80 ? n : 80), text);
 }
 
@@ -229,13 +232,13 @@ static int64_t nearest_frame(const struct world *world, int64_t t_ns)
 	return llrint((double)(t_ns - world->epoch_ns) * world->card_hz / NS_PER_SECOND);
 }
 
-/* A dead window as the world's frames, clipped to what lies behind @start. */
+/* A window of no frames as the world's, clipped to what lies behind @start. */
 static bool hole(const struct world *world, size_t i, int64_t start, int64_t *ret_from,
 	int64_t *ret_to)
 {
 	const struct world_window *window = &world->windows[i];
 
-	if (window->fault != WORLD_DEAD) {
+	if (window->fault != WORLD_DEAD && window->fault != WORLD_SUSPEND) {
 		return false;
 	}
 	int64_t from = window->from_ns == INT64_MIN ? start : nearest_frame(world, window->from_ns);
@@ -253,6 +256,7 @@ int64_t world_delivered(const struct world *world, int64_t start, int64_t now)
 	for (size_t i = 0; i < world->n_windows; i++) {
 		if (hole(world, i, start, &from, &to) && now > from) {
 			n -= (now < to ? now : to) - from;
+			start = to; /* the next may overlap */
 		}
 	}
 	return n;
@@ -272,6 +276,7 @@ int64_t world_source(const struct world *world, int64_t start, int64_t n, int64_
 			return at;
 		}
 		at += to - from;
+		start = to;
 	}
 	*ret_run = INT64_MAX;
 	return at;

@@ -11,7 +11,7 @@
 #define WORLD_WINDOWS_MAX 256
 #define WORLD_NEVER INT64_MAX
 
-enum world_fault { WORLD_STALL, WORLD_DEAD, WORLD_UNPLUG };
+enum world_fault { WORLD_STALL, WORLD_DEAD, WORLD_UNPLUG, WORLD_SUSPEND };
 
 /* A stretch in which a fault holds: [from, to), ns of CLOCK_MONOTONIC. */
 struct world_window {
@@ -56,7 +56,8 @@ int64_t world_next(const struct world *world, enum world_fault fault, int64_t t_
 
 /*
  * What a card started at the world's frame @start has delivered when the
- * world is at frame @now: the frames between, less those of dead stretches.
+ * world is at frame @now: the frames between, less those of dead and suspended
+ * stretches.
  */
 int64_t world_delivered(const struct world *world, int64_t start, int64_t now);
 

@@ -165,6 +165,24 @@ class Microphone(Listening):
 		self.heard_right(box, [9, end + 0.2, 24, 28, 40])
 		box.check()
 
+	def test_a_card_that_was_suspended_goes_on_and_the_sound_stays_in_step(self):
+		ats = [10, 21, 40]
+		box = self.box(wav=LESSON_WAV, speed=SPEED, faults="suspend@20:2.7")
+		box.wait_mic("live")
+		for at in ats:
+			box.press("1", at)
+		box.wait_sent()
+		box.sleep_until(65)
+		box.stop()
+		self.presses_all_kept(box, ats)
+		gap, = box.entries("gap")
+		begin, end = box.at(gap["body"]["from_ns"]), box.at(gap["body"]["to_ns"])
+		self.assertAlmostEqual(begin, 20, delta=0.4)
+		self.assertAlmostEqual(end, 22.7, delta=0.4)
+		self.assertEqual(self.states(box), ["live"])
+		self.heard_right(box, [9, end + 0.2, 24, 28, 40])
+		box.check()
+
 	def test_no_card_at_all_leaves_the_events(self):
 		box = self.box(wav=LESSON_WAV, speed=SPEED, faults="unplug@0:10000")
 		box.wait_lamp("amber", 1)
@@ -209,6 +227,10 @@ class Formats(Listening):
 	def test_24_bits(self):
 		self.card(lambda plain, card: [plain, "-b", "24", card, "rate", "48000"],
 			env={"CHALKBOX_SIM_FORMAT": "S24"})
+
+	def test_24_bits_in_three_bytes_stereo(self):
+		self.card(lambda plain, card: ["-M", plain, plain, "-b", "24", card, "rate", "48000"],
+			env={"CHALKBOX_SIM_FORMAT": "S24_3"})
 
 	def test_32_bits_stereo_and_its_second_channel(self):
 		# on the first channel the same, backwards: it must not be heard
