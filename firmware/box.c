@@ -41,6 +41,7 @@ struct box {
 	char *scheme_text;
 	char boot_id[BOOT_ID_CHARS];
 	bool stop;
+	bool harmed; /* this start found the record, or a sound, damaged */
 
 	sd_event *event;
 	sd_event_source *timer, *heard_source, *step_source, *control_source;
@@ -187,8 +188,8 @@ static void show(struct box *box)
 	enum mic_state mic = box->recorder.mic;
 	lamps->mic_live = mic == MIC_LIVE || mic == MIC_FULL;
 	lamps->observing = box->recorder.observation;
-	lamps->degraded = (box->config->sound && (mic == MIC_LOST || mic == MIC_FULL)) ||
-		!box->clock.trusted;
+	lamps->degraded = (box->config->sound && mic == MIC_LOST) || box->sound.no_room ||
+		!box->clock.trusted || box->harmed;
 	lamps->not_saving = box->saver.failing || !box->panel.buttons ||
 		trial_on(box->panel.trial, now_ns);
 	size_t running = 0;
@@ -411,6 +412,7 @@ static int open_journal(struct box *box, struct error *error)
 	recorder_mute(&box->recorder, recovery_muted(box->saver.journal));
 	if (set_aside) {
 		report_fault(&box->recorder, now_ns, "journal-damaged", true, error->text);
+		box->harmed = true;
 	}
 	if (!box->config->sound) {
 		recorder_mic(&box->recorder, now_ns, MIC_OFF,
@@ -420,6 +422,7 @@ static int open_journal(struct box *box, struct error *error)
 		&repaired, error);
 	if (r < 0) {
 		report_fault(&box->recorder, now_ns, "recovery", true, error->text);
+		box->harmed = true;
 	}
 	if (repaired) {
 		report(LOG_NOTICE, "recovered %d torn snippets", repaired);

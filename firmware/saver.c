@@ -79,12 +79,15 @@ static int compare(struct saver *saver)
 static int reopen(struct saver *saver, saver_saved *saved, void *data)
 {
 	int r = journal_open(saver->config->state, JOURNAL_WRITE, &saver->journal, &saver->why);
-	if (r != 0) {
-		return r < 0 ? r : SAVER_E_ANOTHER;
+	if (r < 0) {
+		return r;
 	}
+	/* one that was set aside before anything was in it goes on being empty */
 	int64_t last = journal_last(saver->journal);
 	if (last + 1 < saver->pending.list[0].seq) {
-		return error_set(&saver->why, SAVER_E_ANOTHER, "its last entries are missing");
+		return r > 0 ? SAVER_E_ANOTHER
+			     : error_set(&saver->why, SAVER_E_ANOTHER,
+				       "its last entries are missing");
 	}
 	r = compare(saver);
 	if (r == 0) {

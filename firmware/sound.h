@@ -1,7 +1,7 @@
 /*
  * The sound of a box at work: heard, muted, metered, kept around presses, and
  * given up when there is no room for it. Without a microphone by choice (sound
- * is not switched on) every function does nothing.
+ * is not switched on) only the look at the room is left.
  */
 #ifndef FIRMWARE_SOUND_H
 #define FIRMWARE_SOUND_H

@@ -9,10 +9,11 @@
 #include "app/base/clock.h"
 #include "app/base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -42,8 +43,8 @@ static int free_name(int dir_fd, char ret_name[static ASIDE_NAME_CHARS])
 		return -EOVERFLOW;
 	}
 	for (i = 1; i <= TRIES; i++) {
-		r = i == 1 ? file_path(name, sizeof(name), "journal.damaged-%s.db", stamp)
-			   : file_path(name, sizeof(name), "journal.damaged-%s-%d.db", stamp, i);
+		r = i == 1 ? file_path(name, sizeof(name), ASIDE_PREFIX "%s.db", stamp)
+			   : file_path(name, sizeof(name), ASIDE_PREFIX "%s-%d.db", stamp, i);
 		if (r == 0) {
 			r = file_path(wal, sizeof(wal), "%s-wal", name);
 		}
@@ -114,4 +115,22 @@ int aside_resume(int dir_fd, char ret_name[static ASIDE_NAME_CHARS])
 	}
 	r = aside_move(dir_fd, ret_name);
 	return r < 0 ? r : 1;
+}
+
+bool aside_kept(int dir_fd)
+{
+	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	bool kept = false;
+
+	if (!dir && fd >= 0) {
+		(void)close(fd);
+	}
+	for (struct dirent *entry; dir && !kept && (entry = readdir(dir));) {
+		kept = strncmp(entry->d_name, ASIDE_PREFIX, strlen(ASIDE_PREFIX)) == 0;
+	}
+	if (dir) {
+		(void)closedir(dir);
+	}
+	return kept;
 }

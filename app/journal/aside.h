@@ -4,8 +4,10 @@
 
 #include "app/base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
+#define ASIDE_PREFIX "journal.damaged-"
 #define ASIDE_NAME_CHARS 64
 
 /*
@@ -21,5 +23,8 @@ int aside_move(int dir_fd, char ret_name[static ASIDE_NAME_CHARS]) MUST_CHECK;
  * with the name when there was, or -errno.
  */
 int aside_resume(int dir_fd, char ret_name[static ASIDE_NAME_CHARS]) MUST_CHECK;
+
+/* Whether one that was set aside is kept in the folder. */
+bool aside_kept(int dir_fd);
 
 #endif

@@ -214,6 +214,11 @@ static int open_writing(struct journal *journal, struct error *error)
 				"damaged: what was left of it is kept as %s-wal beside a new, "
 				"empty journal", name);
 		}
+		if (r == 0 && journal->last == 0 && aside_kept(journal->dir_fd)) {
+			return error_set(error, JOURNAL_E_SET_ASIDE,
+				"damaged: the old one is kept as " ASIDE_PREFIX "*.db beside this "
+				"new, empty journal");
+		}
 		return r;
 	}
 	/* -EROFS: we could open it for writing just now, so the file says it wrongly. */

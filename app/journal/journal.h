@@ -17,7 +17,8 @@ enum journal_mode {
 /*
  * Positive results of journal_open(): the journal is open all the same.
  * JOURNAL_E_SET_ASIDE: the old database was damaged, has been renamed with a
- * time stamp, and a new one was started; @error says where the old one is.
+ * time stamp, and a new one was started; @error says where the old one is. It is
+ * said again at each opening for writing until something is in the new one.
  */
 #define JOURNAL_E_SET_ASIDE 1
 

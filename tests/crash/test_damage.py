@@ -122,6 +122,7 @@ def started_on_ruin(box, files, ruin):
 		# an observation that a cut left open was ended at the start
 		if not story.press("5", 0.1) or not story.press("1", 0.1):
 			wrong.append("not confirmed")
+		amber = copy.lamp("amber")
 		copy.stop()
 		after = copy.check("--decode") if not changed else copy.cli("check", check=False)
 		kept = kept_in(copy)
@@ -131,6 +132,8 @@ def started_on_ruin(box, files, ruin):
 				wrong.append("confirmed, and not in the journal")
 		aside = [n for n in os.listdir(copy.state) if n.startswith("journal.damaged-")]
 		damage = any(kind == "fault" and code == "journal-damaged" for kind, _, code in kept)
+		if amber != (damage or ("fault", "recovery") in {(kind, code) for kind, _, code in kept}):
+			wrong.append(f"amber is {amber}: {copy.stderr()}")
 		if aside:
 			main = [n for n in aside if n.endswith(".db")]
 			gone = changed.get("journal.db", b"") is None
@@ -177,6 +180,22 @@ class DamagedJournal(harness.Case):
 		self.ruined(True, ["journal.db", "journal.db-wal"])
 
 
+	def test_damage_that_an_earlier_start_had_no_time_to_say_is_said_by_the_next(self):
+		box = new_box()
+		self.addCleanup(box.close)
+		os.mkdir(box.state)
+		put(os.path.join(box.state, "journal.damaged-20250514T090000Z.db"), b"once a journal")
+		for said, amber in ((1, 1), (1, 0)): # once, and lit as long as this run lasts
+			box.start()
+			box.wait_lamp("red", 1)
+			box.wait_lamp("amber", amber)
+			box.press("5", box.now())
+			box.wait_lamp("green", 1)
+			self.assertEqual(box.lamp("amber"), amber)
+			box.stop()
+			self.assertEqual([e["code"] for e in box.entries("fault")], ["journal-damaged"] * said)
+
+
 class DamagedSnippet(harness.Case):
 	maxDiff = None
 
@@ -198,7 +217,11 @@ class DamagedSnippet(harness.Case):
 		for name, data in parts.items():
 			put(os.path.join(folder, name + ".opus.part"), data)
 		box.start()
+		box.wait_lamp("red", 1)
+		amber = box.lamp("amber")
 		box.stop()
+		told = any(e["code"] == "recovery" for e in box.entries("fault"))
+		self.assertEqual(amber, told, box.stderr())
 		return box, sorted(os.listdir(folder))
 
 	def torn_at(self, lengths, begin):

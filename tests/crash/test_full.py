@@ -6,6 +6,7 @@ mounted where nobody else sees it.
 As a program, `test_full.py --disk FOLDER`: the story on the disk mounted there.
 """
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -92,18 +93,31 @@ def expect(what, true):
 
 
 def story(folder):
-	box = crash.new_box(speed=SPEED, config={
-		"box": {"state": os.path.join(folder, "state")},
-		"observation": {"idle_min": 600},
-		"storage": {"reserve_mib": 4, "sound_stops_mib": 1}})
-	box.state = os.path.join(folder, "state")
-	try:
-		box.start()
-		told(box, folder)
-		box.stop()
-		box.check("--decode")
-	finally:
-		box.close()
+	for tell, sound in ((told_without_sound, False), (told, True)):
+		box = crash.new_box(speed=SPEED, sound=sound, config={
+			"box": {"state": os.path.join(folder, "state")},
+			"observation": {"idle_min": 600},
+			"storage": {"reserve_mib": 4, "sound_stops_mib": 1}})
+		box.state = os.path.join(folder, "state")
+		try:
+			box.start()
+			tell(box, folder)
+			box.stop()
+			box.check("--decode")
+		finally:
+			box.close()
+			shutil.rmtree(box.state)
+
+
+def told_without_sound(box, folder):
+	"""Little room is shown by a box that keeps no sound, too."""
+	events = Events(box)
+	fill(folder, "filler", MIB // 2)
+	box.wait_lamp("amber", 1)
+	expect("an event is confirmed", events.press())
+	expect("amber is steady", amber_changes(box, 3) == 0)
+	os.unlink(os.path.join(folder, "filler"))
+	box.wait_lamp("amber", 0)
 
 
 def told(box, folder):

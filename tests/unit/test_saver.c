@@ -259,6 +259,22 @@ static void a_damaged_journal_is_another_one(void **state)
 	assert_non_null(strstr(bench->saver.why.text, "damaged"));
 }
 
+/* One that was found damaged before anything was written: nothing is missing in it. */
+static void an_empty_journal_beside_a_damaged_one_is_gone_on_with(void **state)
+{
+	struct bench *bench = *state;
+	char path[FILE_PATH_CHARS];
+	assert_int_equal(file_path(path, sizeof(path), "%s/journal.damaged-20250514T090000Z.db",
+		bench->config.state), 0);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0640);
+	assert_true(fd >= 0);
+	close(fd);
+	add(bench, 2);
+	fail_once(bench, NOW_NS);
+	assert_int_equal(save(bench, NOW_NS + 5 * NS_PER_S), 0);
+	assert_all_in(bench, 2);
+}
+
 static void a_lock_that_is_taken_is_waited_for(void **state)
 {
 	struct bench *bench = *state;
@@ -415,6 +431,7 @@ int main(void)
 		TEST(another_writers_entries_are_not_taken_for_ours),
 		TEST(a_journal_that_lost_its_end_is_another_one),
 		TEST(a_damaged_journal_is_another_one),
+		TEST(an_empty_journal_beside_a_damaged_one_is_gone_on_with),
 		TEST(a_lock_that_is_taken_is_waited_for),
 		TEST(a_folder_that_cannot_be_made_says_what_to_set),
 		TEST(a_full_disk_gives_its_reserve_to_events),
