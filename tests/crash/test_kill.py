@@ -83,6 +83,7 @@ class Kill(harness.Case):
 		self.assertLessEqual(worst, crash.LOST_MOST_S)
 		if want is None:
 			self.assertGreater(cuts, 0.95 * counts.total())
+			self.assertGreater(worst, 0, "no snippet was cut in the middle")
 
 	def test_a_kill_while_an_earlier_kill_is_put_right_loses_nothing(self):
 		counts = crash.record()

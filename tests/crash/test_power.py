@@ -235,6 +235,8 @@ class Power(harness.Case):
 			f"being written lost {worst:.2f} s at most, {seconds:.0f} s", flush=True)
 		self.assertEqual(failures, [])
 		self.assertLessEqual(worst, crash.LOST_MOST_S)
+		if chosen >= USUAL:
+			self.assertGreater(worst, 0, "no snippet was cut in the middle")
 
 	def test_a_build_that_does_not_sync_is_seen(self):
 		broken = crash.broken_build(self.folder(), "app/journal/database.c",

@@ -5,21 +5,28 @@ only what was synced, and nothing of what a failed sync was to write.
 import collections
 import re
 
-Call = collections.namedtuple("Call", "thread name path text result injected real_s")
+Call = collections.namedtuple("Call", "thread name path text result injected real_s stack")
 
 WHOLE = re.compile(r"(\d+) +(?:(\d+\.\d+) )?(\w+)\((.*)$")
 RESUMED = re.compile(r"(\d+) +(?:(\d+\.\d+) )?<\.\.\. (\w+) resumed>(.*)$")
 UNFINISHED = " <unfinished ...>"
+FRAME = re.compile(r" > (\S+)\(([^+]+)\+0x")
 FD_PATH = re.compile(r"\d+<([^>]*)>")
 ENDING = re.compile(r"^(.*)\) += +(.*)$")
 
 
 def calls(log):
-	"""The calls of a log written with -f -y, each when it was over."""
+	"""
+	The calls of a log written with -f -y, each when it was over. `stack` are the names
+	of the program's functions, the inmost first; empty if it was written without -k.
+	"""
 	waiting, list_ = {}, []
 	with open(log, encoding="utf-8", errors="replace") as file:
 		for line in file:
 			line = line.rstrip("\n")
+			frame = FRAME.match(line)
+			if frame and list_ and frame[1].endswith("/chalkboxd"):
+				list_[-1].stack.append(frame[2])
 			resumed = RESUMED.match(line)
 			if resumed:
 				thread, real_s, name, text = resumed.groups()
@@ -37,7 +44,7 @@ def calls(log):
 				path = FD_PATH.match(text)
 				list_.append(Call(thread, name, path[1] if path else "", ending[1],
 					ending[2].split(" ")[0], "INJECTED" in ending[2],
-					float(real_s or 0)))
+					float(real_s or 0), []))
 	return list_
 
 
