@@ -145,6 +145,40 @@ static void presses_and_releases_have_the_kernels_monotonic_time(void **state)
 	assert_int_equal(driver->level(bench->keys, 1), 1);
 }
 
+/* The kernel keeps some dozens of events for a reader, and drops them all with one more. */
+static void a_reader_that_came_too_late_is_told_and_the_levels_are_right(void **state)
+{
+	struct bench *bench = *state;
+	struct edge edges[8];
+	bool lost = false, any_lost = false;
+	int n = 0, r = 8;
+	plug_in(bench);
+	open_keys(bench);
+	for (int i = 0; i < 200; i++) {
+		type(bench, KEY_1, 1);
+		type(bench, KEY_1, 0);
+	}
+	type(bench, KEY_2, 1);
+	while (r == 8) {
+		r = driver->read(bench->keys, edges, 8, &lost);
+		assert_true(r >= 0);
+		any_lost |= lost;
+		n += r;
+	}
+	assert_true(any_lost);
+	assert_true(n < 401);
+	assert_int_equal(driver->level(bench->keys, 0), 0);
+	assert_int_equal(driver->level(bench->keys, 1), 1);
+	/* from here on as ever */
+	type(bench, KEY_1, 1);
+	type(bench, KEY_2, 0);
+	assert_int_equal(read_edges(bench, edges, 8, 2), 2);
+	assert_int_equal(edges[0].button, 0);
+	assert_int_equal(edges[0].active, true);
+	assert_int_equal(edges[1].button, 1);
+	assert_int_equal(edges[1].active, false);
+}
+
 static void a_key_that_is_down_at_open_is_seen_by_its_level(void **state)
 {
 	struct bench *bench = *state;
@@ -222,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(presses_and_releases_have_the_kernels_monotonic_time),
+		TEST(a_reader_that_came_too_late_is_told_and_the_levels_are_right),
 		TEST(a_key_that_is_down_at_open_is_seen_by_its_level),
 		TEST(the_keys_reach_nobody_else),
 		TEST(a_device_is_found_by_its_path_too),
