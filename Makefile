@@ -218,8 +218,8 @@ check-unit: ## House rules, unit tests (plain, ASan+UBSan, TSan), fuzzers
 
 SYSTEM_TESTS := $(sort $(wildcard tests/system/test_*.py))
 # whole programs under the sanitizers: the ones that go through most of the code
-SANITIZED_TESTS := tests/system/test_lesson.py tests/system/test_microphone.py \
-	tests/system/test_sync.py
+SANITIZED_TESTS := $(patsubst %,tests/system/test_%.py,boards clock config cues lesson microphone \
+	network sync tus)
 
 check-system: ## Whole programs on the simulated board
 	@$(call in,release,all build/lesson/lesson.wav build/npm/tus/ready)
