@@ -151,7 +151,7 @@ class ALessonBegins(Case):
 		"""A run in which the lesson begins at the first request for that path."""
 		self.awaited = path
 		self.proxy.seen.clear()
-		done = self.station.sync(expect=LATER)
+		done = self.station.run("--patience", "0", expect=LATER)
 		self.assertIsNone(self.awaited, "it never came so far")
 		self.assertEqual(done.stderr.splitlines()[-1], "chalkbox-sync: a lesson is being "
 			"observed; sync waits for its end (--now does not)")
