@@ -314,7 +314,7 @@ SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o e
 UNIT_TESTS += guard ndjson tus store
 FUZZERS += entries tusmeta bodies
 SANITIZED_TESTS += $(patsubst %,tests/system/test_server_%.py,access box hostile leaving \
-	observations people sound tls)
+	observations people sound tls uploads)
 
 $(B)/chalkbox-server: $(addprefix $(B)/,app/server/main.o $(SERVER) $(SERVER_PEOPLE) $(TIMELINE) $(APP))
 	$(say) LINK $@
