@@ -1,8 +1,9 @@
 /*
  * A box that was cut off asks again before the server knows that the old
  * connection is dead. The new request then takes the upload over: the old stream
- * is marked stolen and writes no more. A stream's lock is held while it writes or
- * finishes; the list's lock is taken first where both are needed.
+ * is marked stolen and writes no more. So is the stream of an upload that is over,
+ * because its time is or nobody wants the sound. A stream's lock is held while it
+ * writes or finishes; the list's lock is taken first where both are needed.
  */
 #include "app/server/streams.h"
 

@@ -156,8 +156,8 @@ static int create_begin(struct request *request, struct error *error)
 
 static int stolen(struct request *request)
 {
-	return answer_error(
-		request, 409, "taken-over", "Another request goes on with this upload.");
+	return answer_error(request, 409, "taken-over",
+		"Another request goes on with this upload, or it is over.");
 }
 
 static int take(struct request *request, const void *bytes, size_t n, struct error *error)
