@@ -19,6 +19,7 @@ from people import API, SCHEME, BoxSide, Client, Person, Server, free_port
 from test_server_box import BYTES, TUS, metadata, sha256, sound, until
 
 MANUAL = os.path.join(ROOT, "app/server/chalkbox-server.8")
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
 
 
 class Encrypted(Case):
@@ -227,7 +228,7 @@ class Given(Case):
 
 
 # nginx around the manual's server block
-NGINX = """
+CONF = """
 daemon off; pid {folder}/pid;
 events {{ worker_connections 256; }}
 http {{
@@ -266,8 +267,8 @@ class Fronted(Server):
 			site, n = re.subn(pattern, mine, site)
 			assert n == 1, pattern
 		with open(os.path.join(self.front, "conf"), "w", encoding="ascii") as file:
-			file.write(NGINX.format(folder=self.front, site=site))
-		self.nginx = subprocess.Popen(["nginx", "-c", f"{self.front}/conf", "-e",
+			file.write(CONF.format(folder=self.front, site=site))
+		self.nginx = subprocess.Popen([NGINX, "-c", f"{self.front}/conf", "-e",
 			f"{self.front}/begin"])
 
 	def close(self):
@@ -317,7 +318,7 @@ class Fronted(Server):
 					assert secret not in said, f"{name} of nginx holds `{secret}`"
 
 
-@unittest.skipUnless(shutil.which("nginx"), "there is no nginx (nginx-light)")
+@unittest.skipUnless(NGINX, "there is no nginx (nginx-light)")
 class Proxied(Case):
 	"""Everything by way of a real proxy."""
 
