@@ -9,6 +9,7 @@
 #define HOLD_LOOKS_BACK_S 2 /* a hold's sound is wished for second by second */
 #define LAST_SOUND_NS (500 * NS_PER_MS) /* a few periods of the card */
 #define LOOK_NS (50 * NS_PER_MS)
+#define SHOWN_NS (2 * NS_PER_S) /* at least, however soon it is over */
 
 /* What the keeper could not write shows that the disk is full or worse. */
 static void result(struct sound *sound, int64_t now_ns, int code, const struct error *error,
@@ -16,6 +17,7 @@ static void result(struct sound *sound, int64_t now_ns, int code, const struct e
 {
 	if (code < 0 && !sound->no_room) {
 		sound->no_room = true;
+		sound->no_room_ns = now_ns;
 		keeper_stop(sound->keeper, true);
 		report_fault(recorder, now_ns, "snippets", true, error->text);
 		if (recorder->mic == MIC_LIVE) {
@@ -169,7 +171,7 @@ void sound_look_at_space(struct sound *sound, int64_t now_ns, struct recorder *r
 		result(sound, now_ns, -ENOSPC,
 			&(struct error){"little room is left: sound is not kept, events are"},
 			recorder);
-	} else if (room && sound->no_room) {
+	} else if (room && sound->no_room && now_ns - sound->no_room_ns >= SHOWN_NS) {
 		sound->no_room = false;
 		keeper_stop(sound->keeper, false);
 		report_fault(recorder, now_ns, "snippets", false, NULL);

@@ -21,6 +21,7 @@ struct sound {
 	struct meter meter;
 	bool muted;
 	bool no_room;
+	int64_t no_room_ns; /* since then */
 	int64_t ending_ns; /* an observation ended then, its last sound is on its way; 0: none */
 };
 
@@ -56,7 +57,10 @@ void sound_end(struct sound *sound, int64_t now_ns, struct recorder *recorder);
 /* How loud it is now; false when nothing is being heard. */
 bool sound_level(struct sound *sound, struct level *ret_level);
 
-/* Looks whether there is room for snippets. */
+/*
+ * Looks whether there is room for snippets. That there was none, or that one could
+ * not be written, goes on for two seconds at least, so that a lamp can show it.
+ */
 void sound_look_at_space(struct sound *sound, int64_t now_ns, struct recorder *recorder);
 
 /* From now on another scheme's look back counts. */

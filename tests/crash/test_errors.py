@@ -215,8 +215,9 @@ class Errors(harness.Case):
 				source.sample(rest, min(want, len(rest))))
 		met = collections.Counter(fault for _, result in results for fault in result.faults)
 		of = len(places(calls))
-		print(f"\n| refused {length} at {sum(bool(result.hit) for _, result in results)} of "
-			f"{2 * counts.total()} points and {of - len(missed)} of {of} places, seed {SEED}, "
+		points = {point for point, result in results if result.hit}
+		print(f"\n| refused {length} at {len(points)} of {2 * counts.total()} points and "
+			f"{of - len(missed)} of {of} places, seed {SEED}, "
 			f"{seconds():.0f} s; faults shown: {dict(met)}", flush=True)
 		for at in missed:
 			print(f"\n| not hit: {at}", flush=True)
