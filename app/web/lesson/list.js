@@ -17,7 +17,7 @@ function Row({ event, code, snippet, choose }) {
 	const hear = ({ target }) => {
 		choose(event);
 		/* the player has grown by then: the row must not be behind it */
-		requestAnimationFrame(() => target.scrollIntoView({ block: 'nearest' }));
+		requestAnimationFrame(() => target.closest('tr').scrollIntoView({ block: 'nearest' }));
 	};
 
 	return html`
