@@ -3,8 +3,9 @@
  * that it takes must always be within the goal. What a clock says depends on what else
  * the machine does: how much that is, is told by a fixed piece of work in the same
  * page, by how much longer it takes than the processor was at it. The clock's time is
- * judged where that says that the machine is quiet, and printed in any case, beside
- * that of a lesson of a few events.
+ * judged where that says, at its worst, that the machine is quiet, and printed in any
+ * case. A first visit also starts a browser's processes and fetches every page, which
+ * that piece of work cannot tell of: there the clock's time is printed only.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -14,7 +15,7 @@ import { browse, DEADLINE_MS, enter, open, Person, Server } from './house.mjs';
 
 const EVENTS = 1000;
 const GOAL_MS = 1000;
-const QUIET = 1.5; /* what takes longer than that by so much is not alone here */
+const QUIET = 1.2; /* what takes longer than that by so much is not alone here */
 const ROUNDS = 5;
 const JS_MOST_KB = 60;
 
@@ -152,19 +153,21 @@ test('all JavaScript together is small on its way to the browser', async () => {
 	assert.ok(kB(scripts, 'sent') <= JS_MOST_KB);
 });
 
-for (const [name, measure] of [['from the list', fromList], ['from a link, nothing cached', fromLink]]) {
+for (const [name, measure, first] of [['from the list', fromList, false],
+	['from a link, nothing cached', fromLink, true]]) {
 	test(`a lesson of a thousand events can be used within a second, ${name}`, async () => {
 		const { few, many } = await inTurn(measure);
 		const [wall, cpu] = [spread(many, 'wall'), spread(many, 'cpu')];
-		const slow = spread([...few, ...many], 'slow').median;
+		const slow = spread([...few, ...many], 'slow').most;
+		const judged = !first && slow < QUIET;
 
 		console.log(`| ${EVENTS} events ${name}: interactive after ${wall.median.toFixed(0)} ms (median of `
 			+ `${ROUNDS}, ${wall.least.toFixed(0)} to ${wall.most.toFixed(0)}), the processor at it for `
 			+ `${cpu.median.toFixed(0)}, goal ${GOAL_MS}; a few events: ${spread(few, 'wall').median.toFixed(0)} ms, `
-			+ `${spread(few, 'cpu').median.toFixed(0)}; machine ${slow.toFixed(1)} times as slow as alone${
-				slow < QUIET ? '' : ', the clock is not judged'}`);
+			+ `${spread(few, 'cpu').median.toFixed(0)}; machine up to ${slow.toFixed(1)} times as slow as alone${
+				judged ? '' : ', the clock is not judged'}`);
 		assert.ok(cpu.median < GOAL_MS, `${cpu.median} ms of the processor`);
-		assert.ok(slow >= QUIET || wall.median < GOAL_MS, `${wall.median} ms by the clock`);
+		assert.ok(!judged || wall.median < GOAL_MS, `${wall.median} ms by the clock`);
 	});
 }
 
