@@ -129,8 +129,9 @@ int answer_error(struct request *request, int status, const char *word, const ch
 }
 
 /*
- * Which part of the body to send: its status, or 416 with *ret_n 0. A conditional
- * range (If-Range) is answered whole: nothing here has a validator.
+ * Which part of the body to send: its status, or 416 with *ret_n 0. A range means
+ * something for GET alone (RFC 9110, 14.2). A conditional one (If-Range) is answered
+ * whole, which is always right.
  */
 static int part(struct request *request, int64_t size, int64_t *ret_from, int64_t *ret_n)
 {
@@ -141,9 +142,7 @@ static int part(struct request *request, int64_t size, int64_t *ret_from, int64_
 	*ret_from = 0;
 	*ret_n = size;
 	answer_header(request, "Accept-Ranges", "bytes");
-	r = request->method == HTTP_GET || request->method == HTTP_HEAD
-		? guard_range(header, size, ret_from, ret_n)
-		: 0;
+	r = request->method == HTTP_GET ? guard_range(header, size, ret_from, ret_n) : 0;
 	if (r == -ERANGE) {
 		answer_header(request, "Content-Range", "bytes */%lld", (long long)size);
 		*ret_n = 0;

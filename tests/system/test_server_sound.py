@@ -39,6 +39,8 @@ class Hearing(Lessons):
 			self.assertEqual(answer.headers["Content-Range"], f"bytes {begin}-{end - 1}/{len(whole)}")
 		answer = self.teacher.get(self.path(), headers={"Range": f"bytes={len(whole)}-"})
 		self.assertEqual(answer.status, 416)
+		answer = self.teacher.request("HEAD", self.path(), headers={"Range": "bytes=0-0"})
+		self.assertEqual((answer.status, answer.headers["Content-Length"]), (200, str(len(whole))))
 
 	def test_as_wav_it_is_the_same_sound(self):
 		answer = self.teacher.get(self.path() + "?as=wav")
