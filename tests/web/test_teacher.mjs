@@ -319,12 +319,13 @@ describe('the player', () => {
 			const row = page.locator('.list [data-row]', { has: page.getByRole('button') }).last();
 
 			await page.reload(); /* nothing was heard yet: it is small */
-			await row.scrollIntoViewIfNeeded();
-			await row.evaluate((one) => scrollBy(0, one.getBoundingClientRect().bottom
-				- document.querySelector('.player').getBoundingClientRect().top));
-			const button = await row.getByRole('button').boundingBox();
-
-			await page.mouse.click(button.x + 5, button.y + 5); /* click() would scroll before */
+			await row.waitFor();
+			/* all at once, for what is still being drawn moves it; the mouse would scroll before */
+			await row.evaluate((one) => {
+				scrollBy(0, one.getBoundingClientRect().bottom
+					- document.querySelector('.player').getBoundingClientRect().top);
+				one.querySelector('button').click();
+			});
 			await advances();
 			const [player, heardRow] = await Promise.all([page.locator('.player').boundingBox(),
 				row.boundingBox()]);
