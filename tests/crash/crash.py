@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +31,9 @@ TRACED = "fdatasync,fsync,pwrite64,write,/^rename,ftruncate,fallocate,/^unlink"
 BEFORE_S, AFTER_S = 1, 2
 LOST_MOST_S = 2 # of a snippet's end, for any cut
 HELD_BACK_S = 0.3 # by the encoder, at a window's end, until the snippet is finished
+BEAT_S = 0.02 # of our own time, as is the next
+STILL_S = 0.08 # by less no tap becomes a hold, nor does a sync come a second late
+RUNS_MOST = 3
 JOIN_S = 0.06 # between two snippets, or at a window's edge: a packet and its stamps
 
 # Windows so short that one snippet is finished while the observation goes on. Holds so
@@ -450,6 +454,50 @@ def wanted_points(usual=None):
 	"""CHALKBOX_CRASH_POINTS: all, or how many of each kind; else `usual`."""
 	text = os.environ.get("CHALKBOX_CRASH_POINTS")
 	return usual if not text else None if text == "all" else max(1, int(text))
+
+
+class Pulse:
+	"""
+	How long the machine stood still, at worst: a beat that writes, syncs and sleeps,
+	beside the recorder and knowing nothing of it.
+	"""
+
+	def __enter__(self):
+		self.worst_s = 0
+		self._over = threading.Event()
+		self._thread = threading.Thread(target=self._beat)
+		self._thread.start()
+		return self
+
+	def _beat(self):
+		with tempfile.TemporaryFile() as file:
+			while not self._over.is_set():
+				begin = time.monotonic()
+				os.pwrite(file.fileno(), b"beat", 0)
+				os.fdatasync(file.fileno())
+				time.sleep(BEAT_S)
+				self.worst_s = max(self.worst_s, time.monotonic() - begin - BEAT_S)
+
+	def __exit__(self, *_):
+		self._over.set()
+		self._thread.join()
+
+
+def steady(work):
+	"""
+	`work`, whose result[0] lists what is wrong; what went wrong while the machine stood
+	still, SPEED times as long for the recorder as for us, is judged by another run.
+	"""
+	def judged(point):
+		for _ in range(RUNS_MOST):
+			with Pulse() as pulse:
+				result = work(point)
+			if not result[0] or pulse.worst_s < STILL_S:
+				break
+			print(f"\n| the machine stood still for {pulse.worst_s:.2f} s, so {point} was judged "
+				f"once more: {result[0]}", flush=True)
+		return result
+	return judged
 
 
 def each(work, points):

@@ -211,7 +211,7 @@ class Errors(harness.Case):
 			rest = [point for name in counts for n in range(1, counts[name] + 1)
 				for error in ERRORS if (point := (name, n, error, length)) not in known]
 			want = crash.wanted_points(MORE[length])
-			results += crash.each(refused_at, rest if want is None else
+			results += crash.each(crash.steady(refused_at), rest if want is None else
 				source.sample(rest, min(want, len(rest))))
 		met = collections.Counter(fault for _, result in results for fault in result.faults)
 		of = len(places(calls))
@@ -234,7 +234,8 @@ class Errors(harness.Case):
 		for i in range(1 + ROUNDS):
 			points = {(*step, source.choice(ERRORS), length) for at in wanted if at not in hit
 				for step in source.sample(seen[at], min(SHOTS if i else 1, len(seen[at])))}
-			shot = crash.each(lambda point: refused_at(point, stacks=True), sorted(points))
+			shot = crash.each(crash.steady(lambda point: refused_at(point, stacks=True)),
+				sorted(points))
 			results += shot
 			for _, result in shot:
 				hit |= result.hit

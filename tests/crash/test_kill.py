@@ -20,7 +20,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import crash # noqa: E402 (the path above leads to it)
 import harness # noqa: E402
-from crash import Story, each, new_box, stopwatch, strace # noqa: E402
+from crash import Story, each, new_box, steady, stopwatch, strace # noqa: E402
 
 
 def killed_at(point):
@@ -69,7 +69,7 @@ class Kill(harness.Case):
 		for call in sorted(counts):
 			points = crash.points_of(call, counts, want)
 			with stopwatch() as seconds:
-				results = each(killed_at, points)
+				results = each(steady(killed_at), points)
 			cut = sum(result[2] for _, result in results)
 			cuts += cut
 			worst = max([worst] + [r[1] for _, r in results if r[1] is not None])
@@ -97,8 +97,8 @@ class Kill(harness.Case):
 			steps = crash.steps_of_a_start(box)
 			points = [p for call in sorted(steps) for p in crash.points_of(call, steps, want)]
 			with stopwatch() as seconds:
-				results = each(lambda point, story=story: killed_twice_at(story, point),
-					points)
+				results = each(steady(lambda point, story=story: killed_twice_at(story,
+					point)), points)
 			cut = sum(result[1] for _, result in results)
 			cuts, total = cuts + cut, total + steps.total()
 			failures += [f"after {first}: {point}: {text}" for point, (found, _) in results
