@@ -134,25 +134,52 @@ static void a_dead_card_runs_and_gives_nothing(void **state)
 	follows(f, next + RATE_HZ * 2, n - rest);
 }
 
-static void an_unplugged_card_is_gone_until_it_is_back(void **state)
+/* Reads until the fault, which is in a second; the frame that is read next. */
+static int64_t read_until(struct fixture *f, const char *fault, int error, snd_pcm_state_t state)
 {
-	struct fixture *f = *state;
-	int r;
+	int r, n = RATE_HZ / 10;
 
 	tape_make(f, SF_FORMAT_WAV | SF_FORMAT_PCM_32, 1, RATE_HZ * 30);
 	clock_make(f, 0, 0);
-	setenv("CHALKBOX_SIM_FAULTS", "unplug@1:2", 1);
+	setenv("CHALKBOX_SIM_FAULTS", fault, 1);
 	assert_int_equal(mic_open(f, 0), 0);
-	int n = RATE_HZ / 10;
 	int64_t next = follows(f, mic_start(f, n), n);
 	while ((r = (int)snd_pcm_readi(f->pcm, f->frames, (snd_pcm_uframes_t)n)) > 0) {
 		next = follows(f, next, r);
 	}
-	assert_int_equal(r, -ENODEV);
+	assert_int_equal(r, error);
 	assert_true(next <= RATE_HZ);
 	assert_true(now_ns() >= f->epoch_ns + NS_PER_S / SPEED);
-	assert_int_equal(snd_pcm_state(f->pcm), SND_PCM_STATE_DISCONNECTED);
-	assert_int_equal(snd_pcm_wait(f->pcm, 1000), -ENODEV);
+	assert_int_equal(snd_pcm_state(f->pcm), state);
+	assert_int_equal(snd_pcm_wait(f->pcm, 1000), error);
+	return next;
+}
+
+/* A poll, on a card that gives nothing, is woken by the fault. */
+static void is_woken(struct fixture *f, const char *faults, int error)
+{
+	struct pollfd pfd;
+	unsigned short events;
+
+	tape_make(f, SF_FORMAT_WAV | SF_FORMAT_PCM_32, 1, RATE_HZ * 30);
+	clock_make(f, 0, 0);
+	setenv("CHALKBOX_SIM_FAULTS", faults, 1);
+	assert_int_equal(mic_open(f, SND_PCM_NONBLOCK), 0);
+	assert_int_equal(snd_pcm_poll_descriptors(f->pcm, &pfd, 1), 1);
+	assert_int_equal(snd_pcm_start(f->pcm), 0);
+	assert_int_equal(poll(&pfd, 1, 2000), 1);
+	assert_true(now_ns() >= f->epoch_ns + NS_PER_S / SPEED);
+	assert_int_equal(snd_pcm_poll_descriptors_revents(f->pcm, &pfd, 1, &events), 0);
+	assert_int_equal(events & POLLERR, POLLERR);
+	assert_int_equal(snd_pcm_readi(f->pcm, f->frames, 1), error);
+}
+
+static void an_unplugged_card_is_gone_until_it_is_back(void **state)
+{
+	struct fixture *f = *state;
+	int r, n = RATE_HZ / 10;
+
+	read_until(f, "unplug@1:2", -ENODEV, SND_PCM_STATE_DISCONNECTED);
 	assert_true(snd_pcm_prepare(f->pcm) < 0);
 	mic_close(f);
 
@@ -171,21 +198,7 @@ static void an_unplugged_card_is_gone_until_it_is_back(void **state)
 
 static void a_poll_is_woken_by_the_unplugging(void **state)
 {
-	struct fixture *f = *state;
-	struct pollfd pfd;
-	unsigned short events;
-
-	tape_make(f, SF_FORMAT_WAV | SF_FORMAT_PCM_32, 1, RATE_HZ * 30);
-	clock_make(f, 0, 0);
-	setenv("CHALKBOX_SIM_FAULTS", "dead@0:20,unplug@1:2", 1);
-	assert_int_equal(mic_open(f, SND_PCM_NONBLOCK), 0);
-	assert_int_equal(snd_pcm_poll_descriptors(f->pcm, &pfd, 1), 1);
-	assert_int_equal(snd_pcm_start(f->pcm), 0);
-	assert_int_equal(poll(&pfd, 1, 2000), 1);
-	assert_true(now_ns() >= f->epoch_ns + NS_PER_S / SPEED);
-	assert_int_equal(snd_pcm_poll_descriptors_revents(f->pcm, &pfd, 1, &events), 0);
-	assert_int_equal(events & POLLERR, POLLERR);
-	assert_int_equal(snd_pcm_readi(f->pcm, f->frames, 1), -ENODEV);
+	is_woken(*state, "dead@0:20,unplug@1:2", -ENODEV);
 }
 
 static void a_card_may_appear_after_the_start(void **state)
@@ -201,31 +214,12 @@ static void a_card_may_appear_after_the_start(void **state)
 	mic_start(f, 100);
 }
 
-/* Reads until it is suspended, which is in a second; the frame that is read next. */
-static int64_t read_until_suspended(struct fixture *f)
-{
-	int r, n = RATE_HZ / 10;
-
-	tape_make(f, SF_FORMAT_WAV | SF_FORMAT_PCM_32, 1, RATE_HZ * 30);
-	clock_make(f, 0, 0);
-	setenv("CHALKBOX_SIM_FAULTS", "suspend@1:2", 1);
-	assert_int_equal(mic_open(f, 0), 0);
-	int64_t next = follows(f, mic_start(f, n), n);
-	while ((r = (int)snd_pcm_readi(f->pcm, f->frames, (snd_pcm_uframes_t)n)) > 0) {
-		next = follows(f, next, r);
-	}
-	assert_int_equal(r, -ESTRPIPE);
-	assert_true(next <= RATE_HZ);
-	assert_true(now_ns() >= f->epoch_ns + NS_PER_S / SPEED);
-	assert_int_equal(snd_pcm_state(f->pcm), SND_PCM_STATE_SUSPENDED);
-	assert_int_equal(snd_pcm_wait(f->pcm, 1000), -ESTRPIPE);
-	return next;
-}
+#define SUSPENDED "suspend@1:2", -ESTRPIPE, SND_PCM_STATE_SUSPENDED
 
 static void a_suspended_card_goes_on_when_it_is_resumed(void **state)
 {
 	struct fixture *f = *state;
-	int64_t next = read_until_suspended(f);
+	int64_t next = read_until(f, SUSPENDED);
 	int rest = (int)(RATE_HZ - next), n = RATE_HZ / 10;
 
 	assert_int_equal(snd_pcm_resume(f->pcm), 0);
@@ -245,7 +239,7 @@ static void or_begins_anew_when_it_is_prepared(void **state)
 	struct fixture *f = *state;
 	int n = RATE_HZ / 10;
 
-	read_until_suspended(f);
+	read_until(f, SUSPENDED);
 	assert_int_equal(snd_pcm_prepare(f->pcm), 0);
 	assert_true(now_ns() >= f->epoch_ns + NS_PER_S * 3 / SPEED);
 	follows(f, mic_start(f, n), n);
@@ -253,21 +247,7 @@ static void or_begins_anew_when_it_is_prepared(void **state)
 
 static void a_poll_is_woken_by_the_suspending(void **state)
 {
-	struct fixture *f = *state;
-	struct pollfd pfd;
-	unsigned short events;
-
-	tape_make(f, SF_FORMAT_WAV | SF_FORMAT_PCM_32, 1, RATE_HZ * 30);
-	clock_make(f, 0, 0);
-	setenv("CHALKBOX_SIM_FAULTS", "dead@0:20,suspend@1:2", 1);
-	assert_int_equal(mic_open(f, SND_PCM_NONBLOCK), 0);
-	assert_int_equal(snd_pcm_poll_descriptors(f->pcm, &pfd, 1), 1);
-	assert_int_equal(snd_pcm_start(f->pcm), 0);
-	assert_int_equal(poll(&pfd, 1, 2000), 1);
-	assert_true(now_ns() >= f->epoch_ns + NS_PER_S / SPEED);
-	assert_int_equal(snd_pcm_poll_descriptors_revents(f->pcm, &pfd, 1, &events), 0);
-	assert_int_equal(events & POLLERR, POLLERR);
-	assert_int_equal(snd_pcm_readi(f->pcm, f->frames, 1), -ESTRPIPE);
+	is_woken(*state, "dead@0:20,suspend@1:2", -ESTRPIPE);
 }
 
 int main(void)
