@@ -116,7 +116,7 @@ int sending_entries(struct run *run, struct error *error)
 	int r = 0;
 
 	while (r == 0 && next != before && next <= run->survey.last) {
-		/* what was recorded since the survey is for the next run, with its sound */
+		/* what was recorded since the survey is for the next pass, with its sound */
 		int64_t left = run->survey.last - next + 1;
 		size_t most = left < BATCH_LINES_MAX ? (size_t)left : BATCH_LINES_MAX;
 		struct entries entries = {0};

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define READ_STEP 512
+#define PASSES_MOST 3
 #define SKEW_NS (2 * 60 * NS_PER_S)
 
 /* --- what all steps share --- */
@@ -347,6 +348,28 @@ static int go(struct run *run, struct error *error)
 	return r;
 }
 
+/*
+ * What was recorded meanwhile goes along at once, such as the clock that was set when
+ * the network came; but a lesson that is written on and on is left to the next run.
+ */
+static int go_on(struct run *run, struct error *error)
+{
+	int64_t last;
+	int i, r = 0;
+
+	for (i = 0; i < PASSES_MOST && r == 0; i++) {
+		last = run->survey.last;
+		r = go(run, error);
+		if (r == 0) {
+			r = walk_journal(run, error);
+		}
+		if (run->survey.last == last || run->options->dry_run) {
+			break;
+		}
+	}
+	return r;
+}
+
 /* What `chalkbox sync --status` tells; noted before the attempt, and after it. */
 static void note_last(const struct run *run, int64_t began_ns, int result, const char *words)
 {
@@ -389,7 +412,7 @@ int sync_run(const struct config *config, const struct sync_options *options,
 	}
 	if (r == 0) {
 		note_last(&run, began.realtime_ns, SYNC_E_LATER, NULL);
-		r = go(&run, error);
+		r = go_on(&run, error);
 	}
 	(void)snprintf(words, sizeof(words),
 		"all is on the server (%lld entries, %lld snippets sent)",
