@@ -12,6 +12,7 @@ follow; "all", all.
 """
 import contextlib
 import json
+import contextlib
 import os
 import random
 import re
@@ -123,11 +124,27 @@ class SyncCase(Case):
 		shutil.copytree(self.site.server.data, self.kept_server)
 		self.site.restart()
 
-	def server_as_kept(self):
+	def server_as_kept(self, station=None):
+		"""With the station: without the entries that it has not, and so cannot have sent."""
 		self.site.server.kill()
 		shutil.rmtree(self.site.server.data)
 		shutil.copytree(self.kept_server, self.site.server.data)
+		if station:
+			self.only_what_it_has(station)
 		self.site.restart()
+
+	def only_what_it_has(self, station):
+		with tempfile.TemporaryDirectory() as copy: # opening it would put it right
+			for name in os.listdir(station.state):
+				if name.startswith("journal.db"):
+					shutil.copy(os.path.join(station.state, name), copy)
+			with contextlib.closing(sqlite3.connect(os.path.join(copy, "journal.db"))) as db:
+				last, = db.execute("SELECT max(seq) FROM entry").fetchone()
+		path = os.path.join(self.site.server.data, "server.db")
+		with contextlib.closing(sqlite3.connect(path)) as db:
+			db.execute("DELETE FROM entry WHERE seq > ?", (last,))
+			db.execute("UPDATE journal SET kept = min(kept, ?)", (last,))
+			db.commit()
 
 	def converge(self, station):
 		station.sync(expect=FINE)
@@ -157,8 +174,8 @@ class Runs(SyncCase):
 		chosen = crash.thinned(points, crash.wanted_points(USUAL))
 		for only_synced, by_chance, _, _ in chosen:
 			for image in (only_synced, by_chance):
-				self.server_as_kept()
 				lay_out(image, station.folder, station.folder)
+				self.server_as_kept(station)
 				self.converge(station)
 		print(f"\n| power cut after {len(points)} changes of a run's disk, twice; "
 			f"{2 * len(chosen)} runs on what was found", flush=True)
