@@ -295,12 +295,17 @@ class EndOfDay(unittest.TestCase):
 		self.wait(lambda: not self.joined(), "the link to be lost", every=2)
 
 	def wait_all_there(self):
-		"""Until sync says so of what was told last; then looks at every entry and sound."""
+		"""
+		Until sync says so of what was told last; then looks at every entry and sound. The
+		network may have started one more run by then.
+		"""
 		self.wait(lambda: self.last() != self.before and "all is on the server" in self.last(),
 			"all to be on the server")
-		self.assertTrue(same_rows(self.rows(), self.far.rows(self.journal)))
+		self.wait(lambda: same_rows(self.rows(), self.far.rows(self.journal)), "the last entries",
+			every=2)
 		self.assertEqual(self.far.sounds(), self.sounds())
-		self.assertIn("all is on the server", self.vm.run("chalkbox sync --status").out)
+		self.wait(lambda: "all is on the server" in self.vm.run("chalkbox sync --status").out,
+			"the status to say so", every=2)
 
 	def resting(self):
 		"""Whether no run is under way, nor just asked for."""
