@@ -41,7 +41,9 @@ static int tear_down(void **state)
 {
 	struct bench *bench = *state;
 
-	assert_int_equal(nftw(bench->root, erase, 8, FTW_DEPTH | FTW_PHYS), 0);
+	if (nftw(bench->root, erase, 8, FTW_DEPTH | FTW_PHYS) != 0) {
+		assert_int_equal(errno, ENOENT); /* a test took it away itself */
+	}
 	free(bench);
 	return 0;
 }
