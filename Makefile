@@ -310,9 +310,9 @@ check-web: ## The pages in a real browser; pictures of them in build/screenshots
 # --- the server ---
 
 SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o health.o \
-	http.o ndjson.o pages.o pairing.o request.o router.o schema.o serve.o store.o store_boxes.o \
+	http.o ndjson.o pages.o pairing.o part.o request.o router.o schema.o serve.o store.o store_boxes.o \
 	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o)
-UNIT_TESTS += guard ndjson tus store
+UNIT_TESTS += guard ndjson part tus store
 FUZZERS += entries tusmeta bodies
 SANITIZED_TESTS += $(patsubst %,tests/system/test_server_%.py,access box hostile leaving \
 	observations people sound tls uploads)

@@ -13,13 +13,11 @@
 #include "app/server/blobs.h"
 
 #include "app/base/file.h"
+#include "app/server/part.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
-#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +27,6 @@
 
 #define FOLDERS 256
 #define HASH_CHARS 64
-#define READ_BYTES (64 << 10)
 #define LOST_S (30 * 24 * 3600)
 
 struct blobs {
@@ -203,46 +200,6 @@ void blobs_part_remove(struct blobs *blobs, const char *id)
 	(void)unlinkat(blobs->uploads, id, 0);
 }
 
-static int hash_bytes(int fd, gnutls_hash_hd_t state)
-{
-	unsigned char *buffer = malloc(READ_BYTES);
-	off_t at = 0;
-	ssize_t n;
-	int r = 0;
-
-	if (!buffer) {
-		return -ENOMEM;
-	}
-	while (r == 0 &&
-		((n = pread(fd, buffer, READ_BYTES, at)) > 0 || (n < 0 && errno == EINTR))) {
-		if (n > 0) {
-			r = gnutls_hash(state, buffer, (size_t)n) < 0 ? -EIO : 0;
-			at += n;
-		}
-	}
-	r = r == 0 && n < 0 ? -errno : r;
-	free(buffer);
-	return r;
-}
-
-/* By GnuTLS, which knows what the processor has for it. */
-static int hash(int fd, char ret_hex[static HASH_CHARS + 1])
-{
-	unsigned char digest[HASH_CHARS / 2];
-	gnutls_hash_hd_t state;
-	int r;
-
-	if (gnutls_hash_init(&state, GNUTLS_DIG_SHA256) < 0) {
-		return -ENOMEM;
-	}
-	r = hash_bytes(fd, state);
-	gnutls_hash_deinit(state, digest);
-	if (r == 0) {
-		(void)sodium_bin2hex(ret_hex, HASH_CHARS + 1, digest, sizeof(digest));
-	}
-	return r;
-}
-
 /* Gives the file its name, and makes both last. */
 static int name_and_sync(int uploads, const char *id, int fd, int at, const char *sha256)
 {
@@ -257,44 +214,49 @@ static int name_and_sync(int uploads, const char *id, int fd, int at, const char
 	return fsync(fd) < 0 ? -errno : file_sync_dir(at);
 }
 
-int blobs_keep(struct blobs *blobs, const char *id, int fd, const char *sha256, struct error *error)
+int blobs_keep(struct blobs *blobs, const char *id, struct part *part, const char *sha256,
+	struct error *error)
 {
 	char is[HASH_CHARS + 1];
 	int at = folder(blobs, sha256), r;
+	off_t bytes;
 
 	if (at < 0) {
 		return fail(error, at, sha256);
 	}
-	r = hash(fd, is);
+	r = part_flush(part);
+	if (r == 0) {
+		r = part_sha256(part, is);
+		r = r == -ENODATA ? file_sha256(blobs->uploads, id, is, &bytes) : r;
+	}
 	if (r < 0) {
 		return fail(error, r, id);
 	}
 	if (strcmp(is, sha256) != 0) {
 		return error_set(error, BLOBS_E_WRONG_HASH, "it hashes to %s", is);
 	}
-	r = name_and_sync(blobs->uploads, id, fd, at, sha256);
+	r = name_and_sync(blobs->uploads, id, part->fd, at, sha256);
 	return r < 0 ? fail(error, r, id) : 0;
 }
 
 int blobs_verify(struct blobs *blobs, const char *sha256, int64_t bytes, struct error *error)
 {
+	int at = folder(blobs, sha256), fd = -1, r;
 	char is[HASH_CHARS + 1];
 	off_t size;
-	int fd, r;
 
-	r = blobs_read(blobs, sha256, &fd, &size, error);
-	if (r < 0) {
-		return r == -ENOENT ? 0 : r;
+	r = at < 0 ? at : file_sha256(at, sha256, is, &size);
+	if (r == -ENOENT || (r == 0 && (size != bytes || strcmp(is, sha256) != 0))) {
+		return 0;
 	}
-	r = size == bytes ? hash(fd, is) : 1;
-	if (r == 0 && strcmp(is, sha256) == 0) {
-		r = fsync(fd) < 0 ? -errno : file_sync_dir(folder(blobs, sha256));
-		r = r < 0 ? fail(error, r, sha256) : 1;
-	} else {
-		r = r < 0 ? fail(error, r, sha256) : 0;
+	if (r == 0) {
+		r = open_file(at, sha256, O_RDONLY, &fd, &size, error);
 	}
-	(void)close(fd);
-	return r;
+	if (r == 0) {
+		r = fsync(fd) < 0 ? -errno : file_sync_dir(at);
+		(void)close(fd);
+	}
+	return r < 0 ? fail(error, r, sha256) : 1;
 }
 
 /* Whether a file that no row names is as old as that. */

@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 struct blobs;
+struct part;
 
 /* Opens <dir>/blobs and <dir>/uploads, making what is missing. 0 or -errno. */
 int blobs_open(const char *dir, struct blobs **ret_blobs, struct error *error) MUST_CHECK;
@@ -33,7 +34,8 @@ int blobs_remove(struct blobs *blobs, const char *sha256, struct error *error) M
 /* --- on its way; for uploads.c --- */
 
 /* Makes an empty file for the upload. 0, or -errno. */
-int blobs_part_new(struct blobs *blobs, const char *id, int *ret_fd, struct error *error) MUST_CHECK;
+int blobs_part_new(
+	struct blobs *blobs, const char *id, int *ret_fd, struct error *error) MUST_CHECK;
 
 /* Opens it for writing. 0, -ENOENT or another -errno. */
 int blobs_part_open(struct blobs *blobs, const char *id, int *ret_fd, off_t *ret_bytes,
@@ -45,10 +47,10 @@ void blobs_part_remove(struct blobs *blobs, const char *id);
 #define BLOBS_E_WRONG_HASH 1
 
 /*
- * Makes the upload behind @fd a kept sound: it must have that hash; when it returns
- * 0, the bytes and the name are on the disk. BLOBS_E_WRONG_HASH or -errno otherwise.
+ * Makes the upload a kept sound: it must have that hash; when it returns 0, the bytes
+ * and the name are on the disk. BLOBS_E_WRONG_HASH or -errno otherwise.
  */
-int blobs_keep(struct blobs *blobs, const char *id, int fd, const char *sha256,
+int blobs_keep(struct blobs *blobs, const char *id, struct part *part, const char *sha256,
 	struct error *error) MUST_CHECK;
 
 /* Whether it is there; for the transaction that makes its row. */

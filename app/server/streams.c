@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct uploads {
 	pthread_mutex_t lock;
@@ -46,7 +45,7 @@ struct stream *stream_new(void)
 	struct stream *stream = calloc(1, sizeof(*stream));
 
 	if (stream) {
-		stream->fd = -1;
+		stream->part = PART_NONE;
 		(void)pthread_mutex_init(&stream->lock, NULL);
 	}
 	return stream;
@@ -57,32 +56,45 @@ void stream_free(struct stream *stream)
 	if (!stream) {
 		return;
 	}
-	if (stream->fd >= 0) {
-		(void)close(stream->fd);
-	}
+	part_close(&stream->part);
 	(void)pthread_mutex_destroy(&stream->lock);
 	free(stream);
 }
 
-/* Under the list's lock: when it returns, nobody else writes to that upload. */
-static void steal_from_all(struct uploads *uploads, const char *id)
+/*
+ * Under the list's lock: what has come for that upload is in its file; an error will
+ * meet the stream again. When it is stolen, too, nobody else writes there any more.
+ */
+static void flush_all(struct uploads *uploads, const char *id, bool steal)
 {
 	struct stream *stream;
 
 	for (stream = uploads->first; stream; stream = stream->next) {
 		if (strcmp(stream->id, id) == 0) {
 			(void)pthread_mutex_lock(&stream->lock);
-			stream->stolen = true;
-			stream->owed = 0;
+			if (!stream->stolen && part_flush(&stream->part) == 0) {
+				stream->owed = stream->row.bytes - stream->part.offset;
+			}
+			if (steal) {
+				stream->stolen = true;
+				stream->owed = 0;
+			}
 			(void)pthread_mutex_unlock(&stream->lock);
 		}
 	}
 }
 
+void streams_flush(struct uploads *uploads, const char *id)
+{
+	(void)pthread_mutex_lock(&uploads->lock);
+	flush_all(uploads, id, false);
+	(void)pthread_mutex_unlock(&uploads->lock);
+}
+
 void streams_steal(struct uploads *uploads, const char *id)
 {
 	(void)pthread_mutex_lock(&uploads->lock);
-	steal_from_all(uploads, id);
+	flush_all(uploads, id, true);
 	(void)pthread_mutex_unlock(&uploads->lock);
 }
 
@@ -91,7 +103,7 @@ void streams_enlist(struct uploads *uploads, struct stream *stream, const char *
 {
 	(void)snprintf(stream->id, sizeof(stream->id), "%s", id);
 	(void)pthread_mutex_lock(&uploads->lock);
-	steal_from_all(uploads, id);
+	flush_all(uploads, id, true);
 	stream->next = uploads->first;
 	uploads->first = stream;
 	(void)pthread_mutex_unlock(&uploads->lock);
@@ -173,25 +185,4 @@ int64_t streams_owed(struct uploads *uploads)
 	}
 	(void)pthread_mutex_unlock(&uploads->lock);
 	return owed;
-}
-
-int stream_write(struct stream *stream, const void *bytes, size_t n)
-{
-	const char *from = bytes;
-	ssize_t wrote;
-
-	while (n > 0) {
-		wrote = pwrite(stream->fd, from, n, stream->offset);
-		if (wrote < 0) {
-			if (errno == EINTR) {
-				continue;
-			}
-			return -errno;
-		}
-		from += wrote;
-		n -= (size_t)wrote;
-		stream->offset += wrote;
-		stream->owed -= wrote;
-	}
-	return 0;
 }

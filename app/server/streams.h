@@ -2,22 +2,21 @@
 #ifndef SERVER_STREAMS_H
 #define SERVER_STREAMS_H
 
+#include "app/server/part.h"
 #include "app/server/store_uploads.h"
 
 #include <pthread.h>
 #include <stdbool.h>
-#include <sys/types.h>
 
 struct uploads;
 
 struct stream {
 	char id[ID_CHARS]; /* of the upload; set by streams_enlist() */
 	struct upload_row row;
-	int fd;            /* -1 for none */
-	off_t offset;
-	bool is_new;       /* no row yet */
+	struct part part;
+	bool is_new; /* no row yet */
 	pthread_mutex_t lock;
-	bool stolen;       /* under the lock, which is held while it writes or finishes */
+	bool stolen; /* under the lock, which is held while it writes or finishes */
 	_Atomic int64_t owed; /* bytes that may still come, for which there must be room */
 	struct stream *next;
 };
@@ -26,12 +25,15 @@ struct stream {
 struct stream *stream_new(void);
 void stream_free(struct stream *stream);
 
-/* Writes at the offset and moves it on; under the stream's lock. 0 or -errno. */
-int stream_write(struct stream *stream, const void *bytes, size_t n) MUST_CHECK;
-
-/* From now on the upload is this stream's alone; whoever wrote to it has stopped. */
+/*
+ * From now on the upload is this stream's alone; whoever wrote to it has stopped, and
+ * what had come by then is in the file.
+ */
 void streams_enlist(struct uploads *uploads, struct stream *stream, const char *id);
 void streams_delist(struct uploads *uploads, struct stream *stream);
+
+/* Brings what has come so far into the upload's file. Not under a stream's lock. */
+void streams_flush(struct uploads *uploads, const char *id);
 
 /* Nobody writes to that upload any more. Not under a stream's lock. */
 void streams_steal(struct uploads *uploads, const char *id);

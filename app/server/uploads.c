@@ -1,8 +1,9 @@
 /*
  * A snippet's sound comes in as a tus upload: a row in the store and a file that
- * grows in uploads/. Its size is the offset. Bytes are written as they come, so
- * that a cut keeps them; 204 is said only after they are synced; and with the last
- * byte, after the whole was hashed, moved to its place and noted.
+ * grows in uploads/. Its size is the offset. Bytes are written in pieces as they come
+ * and when the connection ends, so that a cut keeps them; 204 is said only after they
+ * are synced; and with the last byte, after the whole was hashed, moved to its place
+ * and noted.
  */
 #include "app/server/uploads.h"
 
@@ -116,12 +117,18 @@ static bool creation_ok(struct request *request, struct upload_row *row)
 	return true;
 }
 
+/* Bytes for which the disk must have room yet. */
+static int64_t to_come(const struct stream *stream)
+{
+	return stream->row.bytes - stream->part.offset + (int64_t)stream->part.gathered;
+}
+
 /* Whether there is room for what the stream is to bring; promised to it then. */
 static int promise(struct server *server, struct stream *stream, struct error *error)
 {
 	int r;
 
-	stream->owed = stream->row.bytes - stream->offset;
+	stream->owed = to_come(stream);
 	r = server_has_room(server, 0, error);
 	if (r < 0) {
 		stream->owed = 0;
@@ -149,7 +156,7 @@ static int create_begin(struct request *request, struct error *error)
 		return r < 0 ? r : refused(request, &stream->row, r);
 	}
 	r = promise(server, stream, error);
-	return r < 0 ? r : blobs_part_new(server->blobs, stream->row.id, &stream->fd, error);
+	return r < 0 ? r : blobs_part_new(server->blobs, stream->row.id, &stream->part.fd, error);
 }
 
 /* --- bytes --- */
@@ -165,10 +172,10 @@ static int take(struct request *request, const void *bytes, size_t n, struct err
 	struct stream *stream = request->stream;
 	int r = 0;
 
-	if (stream->is_new && stream->offset == 0 && !type_ok(request)) {
+	if (stream->is_new && stream->part.offset == 0 && !type_ok(request)) {
 		return 0;
 	}
-	if ((int64_t)n > stream->row.bytes - stream->offset) {
+	if ((int64_t)n > stream->row.bytes - stream->part.offset) {
 		return answer_error(
 			request, 413, "too-long", "These are more bytes than Upload-Length said.");
 	}
@@ -176,7 +183,8 @@ static int take(struct request *request, const void *bytes, size_t n, struct err
 	if (stream->stolen) {
 		(void)stolen(request);
 	} else {
-		r = stream_write(stream, bytes, n);
+		r = part_write(&stream->part, bytes, n);
+		stream->owed = to_come(stream);
 	}
 	(void)pthread_mutex_unlock(&stream->lock);
 	return r < 0 ? error_set(error, r, "upload %s: %s", stream->row.id, strerror(-r)) : 0;
@@ -209,7 +217,7 @@ static int complete(struct request *request, struct stream *stream, char ended[s
 	struct upload_row *row = &stream->row;
 	int r;
 
-	r = blobs_keep(server->blobs, row->id, stream->fd, row->of.sha256, error);
+	r = blobs_keep(server->blobs, row->id, &stream->part, row->of.sha256, error);
 	if (r != 0) {
 		return r < 0 ? r : wrong_hash(request, stream, error);
 	}
@@ -231,10 +239,13 @@ static int hold(struct request *request, struct stream *stream, char ended[stati
 	struct error *error)
 {
 	struct server *server = request->server;
-	int r;
+	int r = part_flush(&stream->part);
 
-	if (stream->offset > 0 && fdatasync(stream->fd) < 0) {
-		return error_set(error, -errno, "upload %s: %s", stream->row.id, strerror(errno));
+	if (r == 0 && stream->part.offset > 0 && fdatasync(stream->part.fd) < 0) {
+		r = -errno;
+	}
+	if (r < 0) {
+		return error_set(error, r, "upload %s: %s", stream->row.id, strerror(-r));
 	}
 	if (!stream->is_new) {
 		return 0;
@@ -268,7 +279,7 @@ static int settle(struct request *request, struct stream *stream, struct error *
 	(void)pthread_mutex_lock(&stream->lock);
 	if (stream->stolen) {
 		r = stolen(request);
-	} else if (stream->offset == stream->row.bytes) {
+	} else if (stream->part.offset == stream->row.bytes) {
 		r = complete(request, stream, ended, error);
 	} else {
 		r = hold(request, stream, ended, error);
@@ -297,8 +308,8 @@ static int finish(struct request *request, struct error *error)
 	if (created) {
 		answer_header(request, "Location", PATH "/%s", stream->id);
 	}
-	if (!created || stream->offset > 0) {
-		answer_header(request, "Upload-Offset", "%lld", (long long)stream->offset);
+	if (!created || stream->part.offset > 0) {
+		answer_header(request, "Upload-Offset", "%lld", (long long)stream->part.offset);
 	}
 	return answer_empty(request, created ? 201 : 204);
 }
@@ -310,10 +321,12 @@ static void end(struct request *request, bool whole)
 	if (!stream) {
 		return;
 	}
-	streams_delist(request->server->uploads, stream);
-	if (stream->fd >= 0 && stream->is_new) { /* nobody was told of it */
+	if (!stream->is_new) {
+		streams_flush(request->server->uploads, stream->id);
+	} else if (stream->part.fd >= 0) { /* nobody was told of it */
 		blobs_part_remove(request->server->blobs, stream->id);
 	}
+	streams_delist(request->server->uploads, stream);
 	stream_free(stream);
 	request->stream = NULL;
 }
@@ -385,7 +398,8 @@ static int take_over(struct request *request, struct stream **ret_stream, struct
 	if (r != 0 || stream->row.kept) {
 		return r;
 	}
-	r = blobs_part_open(server->blobs, stream->id, &stream->fd, &stream->offset, error);
+	r = blobs_part_open(
+		server->blobs, stream->id, &stream->part.fd, &stream->part.offset, error);
 	if (r == -ENOENT) {
 		(void)no_upload(request);
 		return 1;
@@ -413,8 +427,8 @@ static int patch_begin(struct request *request, struct error *error)
 	if (stream->row.kept) {
 		return wrong_offset(request, stream->row.bytes);
 	}
-	if (offset != stream->offset) {
-		return wrong_offset(request, stream->offset);
+	if (offset != stream->part.offset) {
+		return wrong_offset(request, stream->part.offset);
 	}
 	r = promise(request->server, stream, error);
 	return r < 0 ? r : extend(request->server, &stream->row, error);
@@ -466,6 +480,7 @@ static int offset_of(struct request *request, const struct upload_row *row, off_
 		*ret_offset = row->bytes;
 		return 0;
 	}
+	streams_flush(request->server->uploads, row->id);
 	r = blobs_part_open(request->server->blobs, row->id, &fd, ret_offset, error);
 	if (r < 0) {
 		return r == -ENOENT ? no_upload(request) : r;

@@ -17,7 +17,7 @@ class Leaving(BoxCase):
 		self.teacher = self.admin.invite(f"Teacher of {self.id()}", "teacher")
 		self.side = self.box()
 		self.side.add_boot()
-		self.data = random.Random(self.id()).randbytes(200_000)
+		self.data = random.Random(self.id()).randbytes(300_000)
 		self.lesson, (self.seq,) = self.side.add_lesson(SCHEME, NS, sounds=[(0, 9 * NS, self.data)],
 			end_ns=60 * NS)
 		self.side.bring()
@@ -36,7 +36,7 @@ class Leaving(BoxCase):
 			"Upload_Metadata": metadata(self.side.journal_id, self.seq, sha256(self.data))}
 
 	def bring_half(self):
-		"""Brings half of the sound; where to go on."""
+		"""Brings a third of the sound; where to go on."""
 		answer = self.side.request("POST", "/uploads", self.data[:100_000], {**TUS, **BYTES,
 			**{name.replace("_", "-"): str(value) for name, value in self.about().items()}})
 		self.assertEqual((answer.status, answer.headers["Upload-Offset"]), (201, "100000"))
@@ -86,10 +86,13 @@ class Leaving(BoxCase):
 		self.assertEqual(self.traces(), [])
 
 	def in_flight(self, head, ending):
-		"""A request that brings most of the sound, and stops while that happens; its answer."""
+		"""
+		A request that brings most of the sound, and stops while that happens; its answer.
+		By then some of it is on the disk, and some of it may be held back.
+		"""
 		with socket.create_connection(("127.0.0.1", self.server.port), DEADLINE_S) as link:
-			link.sendall(head + self.data[-100_000:-1000])
-			until(lambda: any(self.data[-2000:-1900] in open(path, "rb").read()
+			link.sendall(head + self.data[-200_000:-1000])
+			until(lambda: any(self.data[-100_000:-99_900] in open(path, "rb").read()
 				for path in self.traces()), "the bytes")
 			ending()
 			self.assertEqual(self.traces(), [])
@@ -99,7 +102,7 @@ class Leaving(BoxCase):
 		return answer
 
 	def test_what_is_withdrawn_while_it_comes_leaves_at_once(self):
-		self.data = self.data[-100_000:]
+		self.data = self.data[-200_000:]
 		self.lesson, (self.seq,) = self.side.add_lesson(SCHEME, 100 * NS,
 			sounds=[(0, 9 * NS, self.data)], end_ns=60 * NS)
 		self.side.bring()
@@ -111,7 +114,7 @@ class Leaving(BoxCase):
 	def test_what_is_withdrawn_while_it_goes_on_leaves_at_once(self):
 		place = self.bring_half()
 		answer = self.in_flight(self.head("PATCH", place, Upload_Offset=100_000,
-			Content_Length=100_000), self.withdraw)
+			Content_Length=200_000), self.withdraw)
 		self.assertTrue(answer.startswith(b"HTTP/1.1 409"), answer[:100])
 		self.is_over(place)
 
@@ -137,7 +140,7 @@ class Leaving(BoxCase):
 	def test_what_a_box_brings_while_it_is_revoked_leaves_at_once(self):
 		place = self.bring_half()
 		answer = self.in_flight(self.head("PATCH", place, Upload_Offset=100_000,
-			Content_Length=100_000), self.revoke)
+			Content_Length=200_000), self.revoke)
 		self.assertTrue(answer.startswith(b"HTTP/1.1 409"), answer[:100])
 
 	def test_other_boxes_go_on(self):
