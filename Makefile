@@ -51,7 +51,8 @@ libs = $(shell $(PKG_CONFIG) --libs $(1))
 
 # --- what the house is built of ---
 
-BASE := app/base/error.o app/base/clock.o app/base/conffile.o app/base/config.o app/base/dump.o app/base/wires.o app/base/file.o app/base/id.o app/base/iso.o app/base/pin.o
+BASE := $(addprefix app/base/,clock.o conffile.o config.o dump.o error.o file.o id.o iso.o journald.o \
+	pin.o wires.o)
 SCHEME := app/scheme/scheme.o app/scheme/coding.o app/scheme/default.o app/scheme/site.o
 JOURNAL := app/journal/entry.o app/journal/facts.o app/journal/sql.o app/journal/aside.o \
 	app/journal/check.o app/journal/database.o app/journal/observing.o app/journal/journal.o app/journal/gone.o
@@ -311,7 +312,7 @@ check-web: ## The pages in a real browser; pictures of them in build/screenshots
 
 SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o health.o \
 	http.o ndjson.o pages.o pairing.o part.o request.o router.o schema.o serve.o store.o store_boxes.o \
-	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o)
+	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o upkeep.o)
 UNIT_TESTS += guard ndjson part tus store
 FUZZERS += entries tusmeta bodies
 SANITIZED_TESTS += $(patsubst %,tests/system/test_server_%.py,access box hostile leaving \

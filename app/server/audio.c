@@ -2,7 +2,7 @@
 #include "app/server/blobs.h"
 #include "app/server/observations.h"
 #include "app/server/people.h"
-#include "app/server/uploads.h"
+#include "app/server/upkeep.h"
 #include "app/server/wav.h"
 
 #include <errno.h>
@@ -175,7 +175,7 @@ static int withdraw(struct request *request, struct error *error)
 		return gone(request, &sound);
 	}
 	if (r == 0) {
-		r = uploads_end(server,
+		r = upkeep_end(server,
 			&(struct upload_which){.journal = observation.journal, .seq = sound.seq},
 			error);
 	}

@@ -7,7 +7,7 @@
 #include "app/server/store_entries.h"
 #include "app/server/store_site.h"
 #include "app/server/token.h"
-#include "app/server/uploads.h"
+#include "app/server/upkeep.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -144,7 +144,7 @@ static int adopt(
 	int r = 0;
 
 	for (i = 0; i < *n && r >= 0; i++) {
-		r = uploads_adopt(request, journal, seqs[i], error);
+		r = upkeep_adopt(request, journal, seqs[i], error);
 		if (r == 0) {
 			seqs[left++] = seqs[i];
 		}

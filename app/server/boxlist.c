@@ -7,7 +7,7 @@
 #include "app/server/store_boxes.h"
 #include "app/server/store_people.h"
 #include "app/server/token.h"
-#include "app/server/uploads.h"
+#include "app/server/upkeep.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -181,7 +181,7 @@ static int change(
 		json_string_value(json_object_get(json, "coach")), revoked ? server_now_ns() : 0,
 		error);
 	if (r == 0 && revoked) { /* nobody can go on with what it was bringing */
-		r = uploads_end(request->server, &(struct upload_which){.box = box->id}, error);
+		r = upkeep_end(request->server, &(struct upload_which){.box = box->id}, error);
 	}
 	return r;
 }

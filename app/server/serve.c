@@ -2,6 +2,7 @@
 
 #include "app/base/clock.h"
 #include "app/base/file.h"
+#include "app/base/journald.h"
 #include "app/server/backoff.h"
 #include "app/server/blobs.h"
 #include "app/server/boxes.h"
@@ -13,6 +14,7 @@
 #include "app/server/streams.h"
 #include "app/server/tls.h"
 #include "app/server/uploads.h"
+#include "app/server/upkeep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -108,7 +110,7 @@ static void sweep(struct serve *serve)
 		}
 	}
 	if (serve->ticks % UPLOADS_EVERY_S == 0 || serve->expiring) {
-		r = uploads_expire(server, &error);
+		r = upkeep_expire(server, &error);
 		serve->expiring = r > 0;
 		if (r < 0) {
 			log_trouble("ending old uploads", &error);
@@ -252,7 +254,7 @@ static int open_parts(struct server *server, struct error *error)
 	if (r == 0) {
 		r = people_open(&server->people, error);
 	}
-	return r == 0 ? uploads_sweep(server, error) : r;
+	return r == 0 ? upkeep_sweep(server, error) : r;
 }
 
 static int open_http(struct serve *serve, const struct serve_options *options, struct error *error)
@@ -362,7 +364,7 @@ static int show_link(struct serve *serve, struct error *error)
 	if (r != 0) {
 		return r < 0 ? r : 0;
 	}
-	if (!getenv("JOURNAL_STREAM")) {
+	if (!journald_reads(STDOUT_FILENO)) {
 		printf("For the first administrator, once, within a week:\n  %s\n", link);
 		return 0;
 	}

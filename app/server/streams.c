@@ -7,7 +7,6 @@
  */
 #include "app/server/streams.h"
 
-#include "app/server/blobs.h"
 #include "app/server/uploads.h"
 
 #include <errno.h>
@@ -130,8 +129,7 @@ static bool is_of(const struct upload_row *row, const struct upload_which *which
 		: row->of.seq == which->seq && strcmp(row->of.journal, which->journal) == 0;
 }
 
-/* Steals one of which there is no row yet. Whether there was one. */
-static bool steal_new(
+bool streams_steal_new(
 	struct uploads *uploads, const struct upload_which *which, char ret_id[static ID_CHARS])
 {
 	struct stream *stream;
@@ -150,28 +148,6 @@ static bool steal_new(
 	}
 	(void)pthread_mutex_unlock(&uploads->lock);
 	return found;
-}
-
-/* Those without a row first: they may get it meanwhile. */
-int uploads_end(struct server *server, const struct upload_which *which, struct error *error)
-{
-	char id[ID_CHARS], *ids;
-	size_t n, i;
-	int r;
-
-	while (steal_new(server->uploads, which, id)) {
-		blobs_part_remove(server->blobs, id);
-	}
-	r = store_uploads_end(server->store, which, &ids, &n, error);
-	if (r < 0) {
-		return r;
-	}
-	for (i = 0; i < n; i++) {
-		streams_steal(server->uploads, ids + i * ID_CHARS);
-		blobs_part_remove(server->blobs, ids + i * ID_CHARS);
-	}
-	free(ids);
-	return 0;
 }
 
 int64_t streams_owed(struct uploads *uploads)

@@ -38,6 +38,10 @@ void streams_flush(struct uploads *uploads, const char *id);
 /* Nobody writes to that upload any more. Not under a stream's lock. */
 void streams_steal(struct uploads *uploads, const char *id);
 
+/* Steals one of which there is no row yet. Whether there was one, and its id. */
+bool streams_steal_new(
+	struct uploads *uploads, const struct upload_which *which, char ret_id[static ID_CHARS]);
+
 /* The bytes that all of them may still bring. */
 int64_t streams_owed(struct uploads *uploads);
 

@@ -31,6 +31,7 @@
  */
 #include "app/base/clock.h"
 #include "app/base/config.h"
+#include "app/base/journald.h"
 #include "app/sync/bond.h"
 #include "app/sync/notes.h"
 #include "app/sync/probe.h"
@@ -189,7 +190,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
 
 static int complain(int exit_code, const struct error *error)
 {
-	fprintf(stderr, "%schalkbox-sync: %s\n", progress_to_journal() ? "<4>" : "",
+	fprintf(stderr, "%schalkbox-sync: %s\n", journald_reads(STDERR_FILENO) ? "<4>" : "",
 		error->text);
 	return exit_code;
 }

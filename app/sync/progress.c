@@ -1,34 +1,23 @@
 #include "app/sync/progress.h"
 
 #include "app/base/clock.h"
+#include "app/base/journald.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define REDRAW_NS (100 * NS_PER_MS)
 #define COLUMNS_MOST 120
 #define BAR_MOST 30
 
-bool progress_to_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat st;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-		fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
-}
-
 void progress_init(struct progress *progress)
 {
 	*progress = (struct progress){
 		.terminal = isatty(STDERR_FILENO) == 1,
-		.journal = progress_to_journal(),
+		.journal = journald_reads(STDERR_FILENO),
 	};
 }
 

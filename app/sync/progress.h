@@ -18,13 +18,6 @@ struct progress {
 	size_t total, done; /* snippets */
 };
 
-/*
- * Whether standard error is the system's journal, by systemd's JOURNAL_STREAM: the
- * device and inode of the one that a service was given, which what it starts may
- * have exchanged for another.
- */
-bool progress_to_journal(void);
-
 void progress_init(struct progress *progress);
 
 /* A line, printf-style, without its end. @priority as in syslog(3). */

@@ -83,15 +83,19 @@ class Server:
 		self.tls = tls # how clients tell it from others, an ssl.SSLContext; None: no TLS
 		self.url = f"http{'s' if tls else ''}://{self.host}"
 		self.wrapper = [] # a command that runs it
+		self.in_journal = False # what it says goes to the system's journal
 		self.process = self.link = None
 
 	def start(self):
 		with open(self.log_path, "ab") as log, open(self.said_path, "ab") as said:
 			begin = said.tell()
+			file = os.fstat(said.fileno())
+			journal = f"{file.st_dev}:{file.st_ino}" if self.in_journal else "1:1" # one of others
 			self.process = subprocess.Popen([*self.wrapper, os.path.join(BUILD, "chalkbox-server"),
 				"--data", self.data, "--listen", self.host, *([] if self.tls else ["--plain"]),
 				"--name", "Test school", *self.arguments],
-				stdin=subprocess.DEVNULL, stdout=said, stderr=log, start_new_session=True)
+				env={**os.environ, "JOURNAL_STREAM": journal}, stdin=subprocess.DEVNULL, stdout=said,
+				stderr=log, start_new_session=True)
 		deadline = time.monotonic() + DEADLINE_S
 		while not (said := self._said(begin)).endswith("\n"): # told in one piece, once ready
 			if self.process.poll() is not None:

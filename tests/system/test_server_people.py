@@ -218,6 +218,19 @@ class First(Case):
 		self.server = Server().start()
 		self.addCleanup(self.server.close)
 
+	def test_a_link_that_a_log_would_keep_goes_to_a_file_for_the_owner(self):
+		server = Server()
+		self.addCleanup(server.close)
+		server.in_journal = True
+		server.start()
+		self.assertIsNone(server.link)
+		path = os.path.join(server.data, "first-link")
+		with open(server.said_path, encoding="utf-8") as said:
+			self.assertIn(path, said.read())
+		self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+		with open(path, encoding="ascii") as file:
+			self.assertEqual(Person(server).join(file.read().strip()).status, 201)
+
 	def test_the_first_says_their_name_and_that_they_observe_lessons(self):
 		code = self.server.link.rsplit("/", 1)[1]
 		first = Person(self.server)
