@@ -126,7 +126,7 @@ $(B)/tests/bench/posts: $(B)/tests/bench/posts.o
 PKGS_SYNC := libcurl
 SYNC := $(addprefix app/sync/,sync.o pair.o probe.o sending.o report.o rules.o survey.o batch.o upload.o talk.o \
 	patience.o transport.o reply.o said.o network.o bond.o notes.o writer.o progress.o)
-UNIT_TESTS += control sync bond health
+UNIT_TESTS += control sync bond health journald
 FUZZERS += said
 
 # other people's tus

@@ -11,4 +11,10 @@
  */
 bool journald_reads(int fd);
 
+/*
+ * What a line on standard error begins with, so that the journal knows how much it
+ * matters: "<3>" for LOG_ERR and so on (sd-daemon(3)). "" where a person reads it.
+ */
+const char *journald_priority(int priority);
+
 #endif

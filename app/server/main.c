@@ -41,10 +41,12 @@
  */
 #include "app/base/clock.h"
 #include "app/base/dump.h"
+#include "app/base/journald.h"
 #include "app/server/serve.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -52,7 +54,11 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <syslog.h>
 #include <unistd.h>
+
+/* What a thread let go and may use again: fresh from the kernel, memory has its price. */
+#define KEPT_BYTES (1 << 20)
 
 static const char usage[] =
 	"chalkbox-server --data DIR --listen ADDRESS:PORT [OPTIONS]\n"
@@ -218,7 +224,7 @@ static int run(const struct serve_options *options)
 		serve_close(serve);
 	}
 	if (r < 0) {
-		fprintf(stderr, "<3>chalkbox-server: %s\n", error.text);
+		fprintf(stderr, "%schalkbox-server: %s\n", journald_priority(LOG_ERR), error.text);
 		return EXIT_FAILURE;
 	}
 	return EXIT_SUCCESS;
@@ -231,7 +237,7 @@ int main(int argc, char **argv)
 		.upload_s = 24L * 3600,
 		.request_s = 60,
 		.connections_most = 256,
-		.per_address_most = 64,
+		.per_address_most = 128,
 	};
 	struct error error;
 	sigset_t signals;
@@ -246,6 +252,8 @@ int main(int argc, char **argv)
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)umask(0027);
+	(void)mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+	(void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	if (clock_init(&error) < 0) {
 		fprintf(stderr, "chalkbox-server: %s\n", error.text);
 		return EX_CONFIG;

@@ -13,8 +13,8 @@
 #include "app/server/store_observations.h"
 #include "app/server/streams.h"
 #include "app/server/tls.h"
-#include "app/server/uploads.h"
 #include "app/server/upkeep.h"
+#include "app/server/uploads.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
@@ -86,12 +87,12 @@ int server_has_room(const struct server *server, int64_t bytes, struct error *er
 
 static void log_failed(void *data, const char *method, const char *path, const struct error *error)
 {
-	fprintf(stderr, "<3>%s %s: %s\n", method, path, error->text);
+	fprintf(stderr, "%s%s %s: %s\n", journald_priority(LOG_ERR), method, path, error->text);
 }
 
 static void log_trouble(const char *doing, const struct error *error)
 {
-	fprintf(stderr, "<4>%s: %s\n", doing, error->text);
+	fprintf(stderr, "%s%s: %s\n", journald_priority(LOG_WARNING), doing, error->text);
 }
 
 /* --- what time brings --- */

@@ -49,6 +49,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
+#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -190,8 +191,7 @@ static int parse(int argc, char **argv, struct options *ret_options)
 
 static int complain(int exit_code, const struct error *error)
 {
-	fprintf(stderr, "%schalkbox-sync: %s\n", journald_reads(STDERR_FILENO) ? "<4>" : "",
-		error->text);
+	fprintf(stderr, "%schalkbox-sync: %s\n", journald_priority(LOG_WARNING), error->text);
 	return exit_code;
 }
 

@@ -48,7 +48,7 @@ class TenBoxes(Case):
 			failed.append(problem)
 
 	def test_nothing_is_lost_nothing_doubled_and_memory_is_bounded(self):
-		self.server = Server(arguments=["--per-address", "128"])
+		self.server = Server()
 		self.addCleanup(self.server.close)
 		self.server.start()
 		administrator = Person(self.server)
