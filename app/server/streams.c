@@ -71,7 +71,8 @@ static void flush_all(struct uploads *uploads, const char *id, bool steal)
 	for (stream = uploads->first; stream; stream = stream->next) {
 		if (strcmp(stream->id, id) == 0) {
 			(void)pthread_mutex_lock(&stream->lock);
-			if (!stream->stolen && part_flush(&stream->part) == 0) {
+			if (!stream->stolen && stream->part.gathered > 0 &&
+				part_flush(&stream->part) == 0) {
 				stream->owed = stream->row.bytes - stream->part.offset;
 			}
 			if (steal) {

@@ -514,7 +514,11 @@ class Link:
 		self.late_ns = -NS
 		self.changed = threading.Condition()
 		self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-		self.socket.connect(path)
+		try:
+			self.socket.connect(path)
+		except OSError: # the recorder is gone
+			self.socket.close()
+			raise
 		peer = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
 		self.peer_pid = struct.unpack("3i", peer)[0]
 		threading.Thread(target=self._receive, daemon=True).start()
