@@ -72,8 +72,8 @@ FIRMWARE := firmware/box.o firmware/panel.o firmware/sound.o firmware/report.o f
 
 # each is tests/unit/test_NAME.c, a cmocka program
 UNIT_TESTS := ring sampleclock loudness debounce contacts window lamps panel recorder snippet torn \
-	saver recovery meter sound evdev clock iso conffile config file scheme coding entry journal database timeline pressscript draw \
-	sim_microphone sim_faults
+	saver recovery meter sound evdev clock iso conffile config file scheme coding entry journal \
+	database timeline timeline_clock pressscript draw sim_microphone sim_faults
 # each is tests/fuzz/fuzz_NAME.c with its seeds in tests/fuzz/corpus/NAME
 FUZZERS := config scheme fold pressscript
 FUZZ_SECONDS ?= 15
