@@ -16,7 +16,7 @@ PKGS_CORE := libsystemd sqlite3 jansson libsodium inih
 PKGS_FIRMWARE := alsa libopusenc opusfile ogg libevdev libgpiod
 PKGS_CLI := alsa opusfile
 PKGS_SIM := alsa sndfile
-PKGS_SERVER := libmicrohttpd gnutls opusfile
+PKGS_SERVER := libmicrohttpd gnutls opusfile zlib
 PKGS_TEST := cmocka
 
 # V=1 shows the commands
@@ -163,7 +163,8 @@ build/gen/default_scheme.h: app/scheme/default.scheme
 
 DEB_BUILD := gcc libc6-dev make pkg-config libasound2-dev libgpiod-dev libsqlite3-dev libopusenc-dev \
 	libopusfile-dev libogg-dev libsodium-dev libjansson-dev libinih-dev libevdev-dev \
-	libsystemd-dev libsndfile1-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev
+	libsystemd-dev libsndfile1-dev libcurl4-openssl-dev libmicrohttpd-dev libgnutls28-dev \
+	zlib1g-dev
 DEB_DEMO := $(DEB_BUILD) espeak-ng sox alsa-utils python3
 DEB_CHECK := $(DEB_DEMO) dbus-daemon python3-dbusmock libcmocka-dev opus-tools strace clang libclang-rt-dev mandoc git \
 	nginx-light openssl
@@ -310,8 +311,8 @@ check-web: ## The pages in a real browser; pictures of them in build/screenshots
 
 # --- the server ---
 
-SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o health.o \
-	http.o ndjson.o pages.o pairing.o part.o request.o router.o schema.o serve.o store.o store_boxes.o \
+SERVER := $(addprefix app/server/,answer.o blobs.o boxes.o boxlist.o entries.o exchange.o guard.o gzip.o \
+	health.o http.o ndjson.o pages.o pairing.o part.o request.o router.o schema.o serve.o store.o store_boxes.o \
 	store_entries.o store_rows.o store_uploads.o streams.o tls.o tus.o uploads.o upkeep.o)
 UNIT_TESTS += guard ndjson part tus store
 FUZZERS += entries tusmeta bodies

@@ -1,5 +1,6 @@
 /* Answers: each makes a response that http.c sends when the body is in. */
 #include "app/server/exchange.h"
+#include "app/server/gzip.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -7,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define PACKED_LEAST 4096 /* bytes; what is less is a packet or three anyway */
 
 void answer_header(struct request *request, const char *name, const char *format, ...)
 {
@@ -94,15 +97,33 @@ int answer_empty(struct request *request, int status)
 		request, status, MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT));
 }
 
-int answer_json(struct request *request, int status, json_t *json)
+/* In the place of *text and *n what it takes less of the link, if the asker can read it. */
+static void pack(struct request *request, char **text, size_t *n)
+{
+	void *packed;
+	size_t packed_n;
+
+	if (request->method != HTTP_GET || *n < PACKED_LEAST) {
+		return;
+	}
+	answer_header(request, "Vary", "Accept-Encoding");
+	if (gzip_taken(request_header(request, "Accept-Encoding")) &&
+		gzip_pack(*text, *n, &packed, &packed_n) == 0) {
+		free(*text);
+		*text = packed;
+		*n = packed_n;
+		answer_header(request, "Content-Encoding", "gzip");
+	}
+}
+
+int answer_text(struct request *request, int status, char *text)
 {
 	struct MHD_Response *response = NULL;
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+	size_t n = text ? strlen(text) : 0;
 
-	json_decref(json);
 	if (text) {
-		response =
-			MHD_create_response_from_buffer(strlen(text), text, MHD_RESPMEM_MUST_FREE);
+		pack(request, &text, &n);
+		response = MHD_create_response_from_buffer(n, text, MHD_RESPMEM_MUST_FREE);
 		if (!response) {
 			free(text);
 		} else {
@@ -110,6 +131,14 @@ int answer_json(struct request *request, int status, json_t *json)
 		}
 	}
 	return give(request, status, response);
+}
+
+int answer_json(struct request *request, int status, json_t *json)
+{
+	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
+
+	json_decref(json);
+	return answer_text(request, status, text);
 }
 
 int answer_error(struct request *request, int status, const char *word, const char *format, ...)
@@ -172,11 +201,6 @@ int answer_file(struct request *request, int fd, off_t bytes, const char *type)
 	}
 	answer_header(request, "Content-Type", "%s", type);
 	return give(request, status, response);
-}
-
-int answer_bytes(struct request *request, void *bytes, size_t size, const char *type)
-{
-	return answer_owned(request, bytes, size, type, free, bytes);
 }
 
 int answer_owned(struct request *request, void *bytes, size_t size, const char *type,

@@ -117,7 +117,7 @@ static int get_config(struct request *request, struct error *error)
 		free(text);
 		return answer_empty(request, 304);
 	}
-	return answer_bytes(request, text, strlen(text), "application/json");
+	return answer_text(request, 200, text);
 }
 
 /* --- who it is, and what is kept --- */

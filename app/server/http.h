@@ -90,6 +90,12 @@ void answer_header(struct request *request, const char *name, const char *format
 /* Takes the reference to @json; NULL (a builder out of memory) is answered 503. */
 int answer_json(struct request *request, int status, json_t *json);
 
+/*
+ * The same of JSON that is a text already, from malloc(), which is taken. What is long
+ * goes compressed to whoever GETs it and can read that.
+ */
+int answer_text(struct request *request, int status, char *text);
+
 /* {"error": word, "message": the sentence}. The message names the way out. */
 int answer_error(struct request *request, int status, const char *word, const char *format, ...)
 	__attribute__((format(printf, 4, 5)));
@@ -102,9 +108,6 @@ int answer_empty(struct request *request, int status);
  * bytes is answered 206 or 416. HEAD answers the same without the body.
  */
 int answer_file(struct request *request, int fd, off_t bytes, const char *type);
-
-/* The same with memory from malloc(), which is taken. */
-int answer_bytes(struct request *request, void *bytes, size_t n, const char *type);
 
 /*
  * The same with memory of which @release(@owner) lets go: always called, once, when the

@@ -239,7 +239,6 @@ static int see_timeline(struct request *request, struct error *error)
 	struct server *server = request->server;
 	struct observation observation;
 	char *text;
-	size_t n;
 	int r;
 
 	r = observation_for(request, DEED_SEE_TIMELINE, &observation, error);
@@ -251,12 +250,12 @@ static int see_timeline(struct request *request, struct error *error)
 		server_now_ns(), error);
 	if (r == 0) {
 		r = timelines_json(
-			server->people->timelines, server->store, &observation, &text, &n, error);
+			server->people->timelines, server->store, &observation, &text, error);
 	}
 	if (r != 0) {
 		return r < 0 ? r : not_shown(request, r);
 	}
-	return answer_bytes(request, text, n, "application/json");
+	return answer_text(request, 200, text);
 }
 
 static json_t *look_json(const struct look *look)

@@ -5,6 +5,7 @@
  */
 #include "app/server/pages.h"
 
+#include "app/server/gzip.h"
 #include "app/server/server.h"
 
 #include <errno.h>
@@ -14,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -68,38 +68,6 @@ static int open_below(const char *folder, const char *path)
 static int nothing(struct request *request)
 {
 	return answer_error(request, 404, "not-found", "There is no such page.");
-}
-
-/* Whether an item of Accept-Encoding ("gzip;q=0.5") does not say "never this". */
-static bool weighs(const char *item, size_t n)
-{
-	const char *q = memchr(item, ';', n);
-
-	if (!q) {
-		return true;
-	}
-	q += 1 + strspn(q + 1, " \t");
-	return strncasecmp(q, "q=", 2) != 0 || strtod(q + 2, NULL) > 0;
-}
-
-/* Accept-Encoding (RFC 9110, 12.5.3): gzip by its name, else what "*" says. */
-static bool takes_gzip(const char *accepts)
-{
-	bool any = false;
-	size_t n, name;
-
-	for (; accepts && *accepts; accepts += n + (accepts[n] == ',')) {
-		accepts += strspn(accepts, " \t");
-		n = strcspn(accepts, ",");
-		name = strcspn(accepts, ",; \t");
-		if (name == 4 && strncasecmp(accepts, "gzip", 4) == 0) {
-			return weighs(accepts, n);
-		}
-		if (name == 1 && *accepts == '*') {
-			any = weighs(accepts, n);
-		}
-	}
-	return any;
 }
 
 /* The compressed page in the place of *fd and *stat, if there is one. */
@@ -168,7 +136,7 @@ int pages_get(struct request *request, struct error *error)
 		(void)close(fd);
 		return nothing(request);
 	}
-	gzip = takes_gzip(request_header(request, "Accept-Encoding")) &&
+	gzip = gzip_taken(request_header(request, "Accept-Encoding")) &&
 		compressed(folder, path, &fd, &stat);
 	return send_file(request, fd, &stat, type, gzip);
 }

@@ -152,8 +152,7 @@ static void keep_summary(
 /* --- texts --- */
 
 /* A copy of the text, or NULL when it is not there; -ENOMEM. */
-static int find_text(
-	struct timelines *timelines, const struct name *name, char **ret_text, size_t *ret_n)
+static int find_text(struct timelines *timelines, const struct name *name, char **ret_text)
 {
 	char *copy = NULL;
 	int r = 0;
@@ -166,7 +165,6 @@ static int find_text(
 			copy = malloc(kept->n + 1);
 			if (copy) {
 				memcpy(copy, kept->text, kept->n + 1);
-				*ret_n = kept->n;
 				kept->used = ++timelines->turn;
 			}
 			r = copy ? 0 : -ENOMEM;
@@ -213,9 +211,9 @@ static struct kept_text *oldest_full(struct timelines *timelines)
 }
 
 /* Keeps a copy, if there is memory for it. */
-static void keep_text(
-	struct timelines *timelines, const struct name *name, const char *text, size_t n)
+static void keep_text(struct timelines *timelines, const struct name *name, const char *text)
 {
+	size_t n = strlen(text);
 	char *copy = n <= TEXTS_BYTES_MOST / 4 ? malloc(n + 1) : NULL;
 	struct kept_text *kept;
 
@@ -405,7 +403,7 @@ static int add_sounds(json_t *json, const struct sound *sounds, size_t n)
 }
 
 static int make_text(const struct timeline *timeline, const struct sound *sounds, size_t n_sounds,
-	char **ret_text, size_t *ret_n)
+	char **ret_text)
 {
 	json_t *json = json_timeline(timeline);
 	char *text = NULL;
@@ -418,12 +416,11 @@ static int make_text(const struct timeline *timeline, const struct sound *sounds
 		return -ENOMEM;
 	}
 	*ret_text = text;
-	*ret_n = strlen(text);
 	return 0;
 }
 
 int timelines_json(struct timelines *timelines, struct store *store,
-	const struct observation *observation, char **ret_text, size_t *ret_n, struct error *error)
+	const struct observation *observation, char **ret_text, struct error *error)
 {
 	struct timeline *timeline;
 	struct sound *sounds;
@@ -437,7 +434,7 @@ int timelines_json(struct timelines *timelines, struct store *store,
 		return r;
 	}
 	name = name_of(observation, hash_sounds(timelines, sounds, n_sounds));
-	r = find_text(timelines, &name, ret_text, ret_n);
+	r = find_text(timelines, &name, ret_text);
 	if (r < 0 || *ret_text) {
 		free(sounds);
 		return r;
@@ -446,14 +443,14 @@ int timelines_json(struct timelines *timelines, struct store *store,
 	if (r == 0) {
 		r = fold(store, observation, &timeline, &summary, error);
 		if (r == 0) {
-			r = make_text(timeline, sounds, n_sounds, ret_text, ret_n);
+			r = make_text(timeline, sounds, n_sounds, ret_text);
 			timeline_free(timeline);
 		}
 		turns_give(&timelines->folding);
 	}
 	free(sounds);
 	if (r == 0) {
-		keep_text(timelines, &name, *ret_text, *ret_n);
+		keep_text(timelines, &name, *ret_text);
 		name.sounds = 0;
 		keep_summary(timelines, &name, &summary);
 	}

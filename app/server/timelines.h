@@ -35,7 +35,6 @@ int timelines_summary(struct timelines *timelines, struct store *store,
  * The JSON of API.md as text; caller frees it. As above.
  */
 int timelines_json(struct timelines *timelines, struct store *store,
-	const struct observation *observation, char **ret_text, size_t *ret_n,
-	struct error *error) MUST_CHECK;
+	const struct observation *observation, char **ret_text, struct error *error) MUST_CHECK;
 
 #endif

@@ -1,5 +1,6 @@
 """Lessons as people see them: lists, plans, guests, journals that go on."""
 import base64
+import gzip
 import threading
 import time
 import unittest
@@ -241,6 +242,24 @@ class Later(Lessons):
 
 	def items(self):
 		return {item["id"]: item for item in self.coach.get("/observations").json["observations"]}
+
+	def test_what_is_long_travels_compressed_to_whoever_takes_it(self):
+		lesson, _ = self.box_side.add_lesson(SCHEME, 9000 * NS,
+			[(i * NS, "questioning") for i in range(100)], end_ns=200 * NS)
+		self.box_side.bring()
+		path = f"/observations/{lesson}/timeline"
+		plain = self.coach.get(path)
+		self.assertEqual(len(plain.json["events"]), 100)
+		for accepts in ("gzip", "br, *;q=0.5"):
+			packed = self.coach.get(path, headers={"Accept-Encoding": accepts})
+			self.assertEqual(packed.headers["Content-Encoding"], "gzip")
+			self.assertEqual(gzip.decompress(packed.body), plain.body)
+			self.assertLess(len(packed.body), len(plain.body) / 4)
+		for answer in (plain, self.coach.get(path, headers={"Accept-Encoding": "gzip;q=0, br"})):
+			self.assertIsNone(answer.headers["Content-Encoding"])
+			self.assertEqual((answer.body, answer.headers["Vary"]), (plain.body, "Accept-Encoding"))
+		short = self.coach.get("/session", headers={"Accept-Encoding": "gzip"})
+		self.assertEqual((short.status, short.headers["Content-Encoding"]), (200, None))
 
 	def test_lists_stay_right_while_the_journal_goes_on(self):
 		box = self.box_side
