@@ -504,6 +504,17 @@ def steady(work):
 	return judged
 
 
+def in_peace(work):
+	"""What `work` gives; begun anew when the machine stood still meanwhile."""
+	for _ in range(RUNS_MOST):
+		with Pulse() as pulse:
+			result = work()
+		if pulse.worst_s < STILL_S:
+			break
+		print(f"\n| the machine stood still for {pulse.worst_s:.2f} s: once more", flush=True)
+	return result
+
+
 def each(work, points):
 	"""work(point) for each, two at a time; a list of (point, result)."""
 	with ThreadPoolExecutor(AT_A_TIME) as pool:

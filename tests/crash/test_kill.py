@@ -84,16 +84,20 @@ class Kill(harness.Case):
 			self.assertGreater(cuts, 0.95 * counts.total())
 			self.assertGreater(worst, 0, "no snippet was cut in the middle")
 
+	def killed_story(self, point):
+		box = new_box(strace(f"{point[0]}:signal=KILL:when={point[1]}"))
+		self.addCleanup(box.close)
+		story = Story(box)
+		self.assertFalse(story.run(), "it was to be killed")
+		return story
+
 	def test_a_kill_while_an_earlier_kill_is_put_right_loses_nothing(self):
 		counts = crash.record()
 		want, cuts, total, failures = crash.wanted_points(), 0, 0, []
 		# in the middle of a snippet, and with one journalled but not yet renamed
 		for first in (("write", counts["write"] * 4 // 5), ("renameat", 1)):
-			box = new_box(strace(f"{first[0]}:signal=KILL:when={first[1]}"))
-			self.addCleanup(box.close)
-			story = Story(box)
-			self.assertFalse(story.run(), "it was to be killed")
-			steps = crash.steps_of_a_start(box)
+			story = crash.in_peace(lambda first=first: self.killed_story(first))
+			steps = crash.steps_of_a_start(story.box)
 			points = [p for call in sorted(steps) for p in crash.points_of(call, steps, want)]
 			with stopwatch() as seconds:
 				results = each(steady(lambda point, story=story: killed_twice_at(story,

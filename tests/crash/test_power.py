@@ -214,9 +214,13 @@ def found_after(image, story, strict):
 class Power(harness.Case):
 	maxDiff = None
 
-	def cut(self, usual):
+	def traced(self):
 		run = traced()
 		self.addCleanup(run[0].close)
+		return run
+
+	def cut(self, usual):
+		run = crash.in_peace(self.traced)
 		points = list(cuts(*run))
 		chosen = crash.thinned(points, crash.wanted_points(usual))
 		failures, worst = [], 0.0
