@@ -238,10 +238,9 @@ bench: ## Measure against arecord, opusenc and a bare fdatasync, as ratios
 	$(call install_missing,$(DEB_CHECK) curl)
 	@$(call in,release,all build/lesson/lesson.wav build/release/tests/bench/presses \
 		build/release/tests/bench/posts build/npm/tus/ready)
+	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/server.py
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/bench.py $(BENCH)
 	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/timeline.py
-	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/day.py
-	@CHALKBOX_BUILD=build/release $(PYTHON) tests/bench/uploads.py
 
 # --- the server: its people's side ---
 

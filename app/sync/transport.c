@@ -23,7 +23,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define AT_ONCE 6 /* connections; a school's boxes come from one address */
+#define AT_ONCE 8 /* connections; a school's boxes come from one address */
 #define CONNECT_S 15
 #define WHOLE_S 1800
 #define BYTES_A_SECOND_LEAST 64

@@ -1,12 +1,9 @@
-#!/usr/bin/env python3
 """
 A day of one box (8 lessons, 480 events, 240 snippets) from the start of sync to all
 of it confirmed, in turns with `curl` putting the same bytes in as many requests to
 nginx DAV on the same disk. Ours is verified by hash and durable when it is confirmed;
-nginx leaves the bytes to the kernel. Nothing is removed before the end, for the
-reason that uploads.py gives.
+nginx leaves the bytes to the kernel. For server.py.
 """
-import contextlib
 import os
 import random
 import shutil
@@ -17,7 +14,7 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../system"))
-from harness import BUILD, Failed, say # noqa: E402
+from harness import Failed, say # noqa: E402
 from people import free_port # noqa: E402
 from syncing import FINE, Proxy, Site, Station # noqa: E402
 
@@ -109,20 +106,14 @@ def theirs(seed, requests, later):
 		nginx.wait()
 
 
-def main():
+def bench_day(later):
 	if not shutil.which("nginx"):
 		say("| a day of one box: skipped, there is no nginx to hold it against (nginx-light)")
 		return
-	with contextlib.ExitStack() as end:
-		requests = requests_of_a_day(end)
-		pairs = [(ours(seed, end), theirs(seed, requests, end)) for seed in range(ROUNDS)]
+	requests = requests_of_a_day(later)
+	pairs = [(ours(seed, later), theirs(seed, requests, later)) for seed in range(ROUNDS)]
 	mine, other = (statistics.median(side) for side in zip(*pairs))
 	ratio = statistics.median(a / b for a, b in pairs)
 	say(f"| a day of one box, 240 snippets in {requests} requests, verified and durable: "
 		f"{mine:.2f} s; curl to nginx DAV, neither: {other:.2f} s; ratio {ratio:.2f} (goal {GOAL}, "
 		f"{'met' if ratio <= GOAL else 'MISSED'})")
-
-
-if __name__ == "__main__":
-	os.environ.setdefault("CHALKBOX_BUILD", BUILD)
-	main()
